@@ -1,0 +1,223 @@
+"""Every exception Lipwright raises on purpose, in one tree.
+
+    LipwrightError                      500  internal_error
+    |-- RequestError                    400  generation_input_validation_failed   (holds one or more Fault)
+    |   |-- SegmentsInvalid             400  generation_input_segments_invalid
+    |   |-- TrimInvalid                 400  generation_input_trim_invalid
+    |   |-- FaceSelectionInvalid        400  generation_input_face_selection_invalid
+    |   |-- TextLengthExceeded          400  generation_text_length_exceeded
+    |   |-- VoiceNotFound               400  voice_not_found
+    |   `-- UnsupportedModel            400  generation_unsupported_model
+    |-- MediaError                      422  generation_input_video_invalid
+    |   |-- VideoInaccessible           422  generation_input_video_inaccessible
+    |   |-- AudioInaccessible           422  generation_input_audio_inaccessible
+    |   |-- AudioInvalid                422  generation_input_audio_invalid
+    |   |-- ResolutionUnsupported       422  generation_input_resolution_unsupported
+    |   |-- DurationExceeded            422  generation_input_duration_greater_than_max_duration
+    |   `-- NoUsableFace                422  generation_input_face_selection_invalid
+    |-- SpeechServiceError              503  elevenlabs_service_unavailable
+    |   |-- SpeechKeyInvalid            401  elevenlabs_api_key_invalid
+    |   |-- SpeechQuotaExceeded         402  elevenlabs_quota_exceeded
+    |   `-- SpeechTimeout               504  elevenlabs_service_unavailable
+    |-- ModelFileError                  503  generation_infra_service_unavailable
+    |-- OutputError                     500  generation_infra_storage_error
+    |-- RenderError                     500  generation_pipeline_failed
+    `-- Cancelled                       499  generation_cancelled
+
+Each class carries the wire `code` and HTTP `status` of the sync.so contract (section 15), so that the command line,
+the Python API and the HTTP service say the same thing about the same fault. The docstring of a class is its default
+message; `suggestion` tells the user what to do next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a request: where it is, what was given and what is allowed."""
+
+    field: str
+    message: str
+    code: str = "generation_input_validation_failed"
+
+
+class LipwrightError(Exception):
+    """Something went wrong inside Lipwright."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None, *, field: str | None = None, suggestion: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.field = field
+        self.suggestion = suggestion
+        super().__init__(self.message)
+
+
+class RequestError(LipwrightError):
+    """The request is not valid."""
+
+    code = "generation_input_validation_failed"
+    status = 400
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        suggestion: str | None = None,
+        faults: tuple[Fault, ...] = (),
+    ) -> None:
+        if not faults:
+            faults = (Fault(field or "", message or (type(self).__doc__ or "").strip(), self.code),)
+        super().__init__(message or "; ".join(f.message for f in faults), field=field or faults[0].field, suggestion=suggestion)
+        self.faults = faults
+
+    @classmethod
+    def of(cls, faults: list[Fault]) -> RequestError:
+        """The error for one or more faults; its class is that of the first fault's code."""
+        kind = next((k for k in _request_kinds(RequestError) if k.code == faults[0].code), RequestError)
+        return kind(faults=tuple(faults))
+
+
+class SegmentsInvalid(RequestError):
+    """The segments are not valid."""
+
+    code = "generation_input_segments_invalid"
+
+
+class TrimInvalid(RequestError):
+    """The audio crop of a segment is not valid."""
+
+    code = "generation_input_trim_invalid"
+
+
+class FaceSelectionInvalid(RequestError):
+    """The face selection is not valid."""
+
+    code = "generation_input_face_selection_invalid"
+
+
+class TextLengthExceeded(RequestError):
+    """The script is too long."""
+
+    code = "generation_text_length_exceeded"
+
+
+class VoiceNotFound(RequestError):
+    """There is no such voice."""
+
+    code = "voice_not_found"
+
+
+class UnsupportedModel(RequestError):
+    """There is no such model."""
+
+    code = "generation_unsupported_model"
+
+
+class MediaError(LipwrightError):
+    """The video could not be read."""
+
+    code = "generation_input_video_invalid"
+    status = 422
+
+
+class VideoInaccessible(MediaError):
+    """The video could not be opened."""
+
+    code = "generation_input_video_inaccessible"
+
+
+class AudioInaccessible(MediaError):
+    """The audio could not be opened."""
+
+    code = "generation_input_audio_inaccessible"
+
+
+class AudioInvalid(MediaError):
+    """The audio could not be read."""
+
+    code = "generation_input_audio_invalid"
+
+
+class ResolutionUnsupported(MediaError):
+    """The picture size is not supported."""
+
+    code = "generation_input_resolution_unsupported"
+
+
+class DurationExceeded(MediaError):
+    """The media is longer than the limit."""
+
+    code = "generation_input_duration_greater_than_max_duration"
+
+
+class NoUsableFace(MediaError):
+    """No usable face was found where one is needed."""
+
+    code = "generation_input_face_selection_invalid"
+
+
+class SpeechServiceError(LipwrightError):
+    """The text-to-speech service did not answer."""
+
+    code = "elevenlabs_service_unavailable"
+    status = 503
+
+
+class SpeechKeyInvalid(SpeechServiceError):
+    """The text-to-speech service refused the API key."""
+
+    code = "elevenlabs_api_key_invalid"
+    status = 401
+
+
+class SpeechQuotaExceeded(SpeechServiceError):
+    """The text-to-speech service's quota is used up."""
+
+    code = "elevenlabs_quota_exceeded"
+    status = 402
+
+
+class SpeechTimeout(SpeechServiceError):
+    """The text-to-speech service took too long."""
+
+    status = 504
+
+
+class ModelFileError(LipwrightError):
+    """A model file is missing; run `lipwright models fetch`."""
+
+    code = "generation_infra_service_unavailable"
+    status = 503
+
+
+class OutputError(LipwrightError):
+    """The output could not be written."""
+
+    code = "generation_infra_storage_error"
+
+
+class RenderError(LipwrightError):
+    """Rendering failed."""
+
+    code = "generation_pipeline_failed"
+
+
+class Cancelled(LipwrightError):
+    """The job was cancelled."""
+
+    code = "generation_cancelled"
+    status = 499
+
+
+def _request_kinds(root: type[RequestError]) -> list[type[RequestError]]:
+    """All subclasses of `root`, depth first."""
+    found: list[type[RequestError]] = []
+    for kind in root.__subclasses__():
+        found += [kind, *_request_kinds(kind)]
+    return found
