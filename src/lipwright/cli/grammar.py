@@ -1,0 +1,143 @@
+"""The small languages of the command line: times, ranges, named inputs, segments and speakers.
+
+    RANGE    2-5   1:02.5-1:07   f50-f100          seconds, clock times, or frames (the last one not included)
+    INPUT    speech.wav          a=speech.wav      a name is needed once there are segments
+    SEGMENT  RANGE=NAME[@RANGE][/SPEAKER]          2-5=a   6-8=b@1.5-3.5   f50-f100=a/face2
+    SPEAKER  auto | prominent | faceN | FRAME:X,Y | FILE.json
+
+Everything here is text in, plain values out: nothing is opened, and whether times make sense is the timeline's business,
+so that the command, the Python API and a JSON request are judged by the same rules. What cannot be read at all is a
+`GrammarError`, which the command turns into a usage error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
+_TIME = r"(?:(?:[0-9]+:)?[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_SECONDS_RANGE = re.compile(rf"({_TIME})-({_TIME})")
+_FRAME_RANGE = re.compile(r"[fF]([0-9]+)-[fF]([0-9]+)")
+_POINT = re.compile(r"([0-9]+):([0-9]+(?:\.[0-9]+)?),([0-9]+(?:\.[0-9]+)?)")
+_FACE = re.compile(r"face([0-9]+)")
+
+
+class GrammarError(ValueError):
+    """A command line value that cannot be read; the message says what was given and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range as written: seconds, or whole frames if `frames`."""
+
+    start: float
+    stop: float
+    frames: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Face number `number` of the sheet that `lipwright faces --sheet` draws."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The face at pixel (x, y) of source frame `frame`."""
+
+    frame: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """Who is speaking in the original sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The most prominent face."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFile:
+    """A JSON file with one box or null per frame."""
+
+    path: str
+
+
+Speaker = Face | Point | Auto | Largest | BoxFile
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentArgument:
+    """One `--segment`, as written."""
+
+    range: Range
+    name: str
+    crop: Range | None = None
+    speaker: Speaker | None = None
+
+
+def seconds(text: str) -> float:
+    """`12.5`, `1:02.5` or `1:00:02` in seconds."""
+    if not re.fullmatch(_TIME, text):
+        raise GrammarError(f"'{text}' is not a time; write seconds (12.5) or a clock time (1:02.5)")
+    total = 0.0
+    for part in text.split(":"):
+        total = total * 60 + float(part)
+    return total
+
+
+def time_range(text: str) -> Range:
+    """`2-5` (seconds) or `f50-f100` (frames, the last one not included)."""
+    if frames := _FRAME_RANGE.fullmatch(text):
+        return Range(int(frames[1]), int(frames[2]), frames=True)
+    if parts := _SECONDS_RANGE.fullmatch(text):
+        return Range(seconds(parts[1]), seconds(parts[2]))
+    raise GrammarError(f"'{text}' is not a range; write START-END in seconds (2-5) or frames (f50-f100)")
+
+
+def named(text: str) -> tuple[str | None, str]:
+    """`a=speech.wav` as ('a', 'speech.wav'); without a name, (None, text)."""
+    name, equals, value = text.partition("=")
+    if equals and _NAME.fullmatch(name):
+        if not value:
+            raise GrammarError(f"'{text}' has nothing after '='")
+        return name, value
+    if not text:
+        raise GrammarError("an empty value was given")
+    return None, text
+
+
+def speaker(text: str) -> Speaker:
+    """`auto`, `prominent`, `face2`, `FRAME:X,Y` or the path of a JSON file with one box or null per frame."""
+    if text == "auto":
+        return Auto()
+    if text == "prominent":
+        return Largest()
+    if (face := _FACE.fullmatch(text)) and int(face[1]) > 0:
+        return Face(int(face[1]))
+    if point := _POINT.fullmatch(text):
+        return Point(int(point[1]), float(point[2]), float(point[3]))
+    if text.endswith(".json"):
+        return BoxFile(text)
+    raise GrammarError(f"'{text}' is not a speaker; write auto, prominent, faceN (N from 1), FRAME:X,Y or FILE.json")
+
+
+def segment(text: str) -> SegmentArgument:
+    """`RANGE=NAME[@RANGE][/SPEAKER]`."""
+    where, equals, rest = text.partition("=")
+    if not equals:
+        raise GrammarError(f"'{text}' is not a segment; write RANGE=NAME, as in 2-5=a or f50-f100=a@1.5-3.5/face2")
+    sound, slash, who = rest.partition("/")
+    name, at, crop = sound.partition("@")
+    if not _NAME.fullmatch(name):
+        raise GrammarError(f"segment '{text}' names no audio; write the name of an --audio or --text after '='")
+    cropped = time_range(crop) if at else None
+    if cropped is not None and cropped.frames:
+        raise GrammarError(f"segment '{text}' crops its audio by frames; audio is cropped in seconds, as in a@1.5-3.5")
+    return SegmentArgument(time_range(where), name, cropped, speaker(who) if slash else None)
