@@ -5,9 +5,9 @@
     SEGMENT  RANGE=NAME[@RANGE][/SPEAKER]          2-5=a   6-8=b@1.5-3.5   f50-f100=a/face2
     SPEAKER  auto | prominent | faceN | FRAME:X,Y | FILE.json
 
-Everything here is text in, plain values out: nothing is opened, and whether times make sense is the timeline's business,
-so that the command, the Python API and a JSON request are judged by the same rules. What cannot be read at all is a
-`GrammarError`, which the command turns into a usage error.
+Everything here is text in, plain values out: nothing is opened, and whether times make sense is the timeline's
+business, so that the command, the Python API and a JSON request are judged by the same rules. What cannot be read at
+all is a `GrammarError`, which the command turns into a usage error.
 """
 
 from __future__ import annotations
