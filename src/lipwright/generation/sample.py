@@ -1,0 +1,103 @@
+"""The sample source of `lipwright demo`: a portrait under a slow camera move, made at run time.
+
+The portrait is a public-domain NASA photograph that ships in scikit-image; no footage of a person has to be shipped. The
+camera drifts and zooms by fractions of a pixel per frame. OpenCV's warps round coordinates to 1/32 pixel, which makes
+such a slow move tremble visibly (and adds a tremble of its own to every landmark), so the pictures are resampled here
+with exact weights: a move without rotation is separable, and each frame is two small matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import cos, pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+LOBES = 3
+"""Lobes of the Lanczos kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Where the camera looks: the centre (x, y) and the side of the square it sees, in pixels of the portrait."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMove:
+    """A move from one shot to another and back, eased at both ends, `period` seconds there and back."""
+
+    there: Shot
+    back: Shot
+    period: Fraction
+
+    def at(self, time: Fraction) -> Shot:
+        """The shot at `time` seconds."""
+        share = (1.0 - cos(2.0 * pi * float(time / self.period))) / 2.0
+
+        def between(a: float, b: float) -> float:
+            return a + (b - a) * share
+
+        return Shot(
+            between(self.there.x, self.back.x),
+            between(self.there.y, self.back.y),
+            between(self.there.side, self.back.side),
+        )
+
+
+def pan_and_zoom(portrait: U8, move: CameraMove, size: int, times: Iterator[Fraction]) -> Iterator[U8]:
+    """The (size, size, 3) uint8 RGB picture of `portrait` (h, w, 3) at each of `times`."""
+    source = np.ascontiguousarray(portrait.astype(np.float32).transpose(2, 0, 1))
+    for time in times:
+        shot = move.at(time)
+        rows, rows_from = _weights(shot.y - shot.side / 2, shot.side / size, size, portrait.shape[0])
+        columns, columns_from = _weights(shot.x - shot.side / 2, shot.side / size, size, portrait.shape[1])
+        seen = source[
+            :, rows_from : rows_from + rows.shape[1], columns_from : columns_from + columns.shape[1]
+        ]  # only what the camera sees
+        picture = rows @ (seen @ columns.T)
+        yield np.clip(np.rint(picture.transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+
+
+def _weights(start: float, step: float, count: int, length: int) -> tuple[F32, int]:
+    """(count, k) weights of `k` input samples from the returned index on for output samples of width `step`.
+
+    Output sample i is centred at start + (i + 1/2) * step in units of input samples; beyond its edges the input is
+    repeated. For steps above 1 the kernel is widened, so that nothing aliases.
+    """
+    scale = max(1.0, step)
+    centres = start + (np.arange(count) + 0.5) * step - 0.5
+    first = int(np.floor(centres[0] - LOBES * scale))
+    last = int(np.ceil(centres[-1] + LOBES * scale)) + 1
+    distance = (centres[:, None] - np.arange(first, last)[None, :]) / scale
+    kernel = np.where(np.abs(distance) < LOBES, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
+    kernel /= kernel.sum(axis=1, keepdims=True)
+    low, high = max(first, 0), min(last, length)
+    inside = kernel[:, low - first : high - first].copy()
+    inside[:, 0] += kernel[:, : low - first].sum(axis=1)
+    inside[:, -1] += kernel[:, high - first :].sum(axis=1)
+    return inside.astype(np.float32), low
+
+
+def room_tone(seconds: float, rate: int, seed: int = 1) -> F32:
+    """(n, 2) float32 soft stereo room tone with a faint chord: the original sound that is heard in the gaps."""
+    count = round(seconds * rate)
+    time = np.arange(count) / rate
+    noise = np.random.default_rng(seed).standard_normal((count, 2))
+    spectrum = np.fft.rfft(noise, axis=0)
+    frequency = np.fft.rfftfreq(count, 1 / rate)
+    spectrum *= (1.0 / (1.0 + (frequency / 250.0) ** 2))[:, None]
+    tone = np.fft.irfft(spectrum, n=count, axis=0)
+    tone *= 0.006 / max(float(np.sqrt(np.mean(tone**2))), 1e-12)
+    swell = 0.5 - 0.5 * np.cos(2 * np.pi * time / 6.0)
+    chord = sum(np.sin(2 * np.pi * pitch * time) for pitch in (146.83, 220.0, 293.66))
+    return np.asarray(tone + (0.008 * swell * chord)[:, None], np.float32)
