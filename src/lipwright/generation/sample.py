@@ -1,9 +1,9 @@
 """The sample source of `lipwright demo`: a portrait under a slow camera move, made at run time.
 
-The portrait is a public-domain NASA photograph that ships in scikit-image; no footage of a person has to be shipped. The
-camera drifts and zooms by fractions of a pixel per frame. OpenCV's warps round coordinates to 1/32 pixel, which makes
-such a slow move tremble visibly (and adds a tremble of its own to every landmark), so the pictures are resampled here
-with exact weights: a move without rotation is separable, and each frame is two small matrix products.
+The portrait is a public-domain NASA photograph that ships in scikit-image; no footage of a person has to be shipped.
+The camera drifts and zooms by fractions of a pixel per frame. OpenCV's warps round coordinates to 1/32 pixel, which
+makes such a slow move tremble visibly (and adds a tremble of its own to every landmark), so the pictures are resampled
+here with exact weights: a move without rotation is separable, and each frame is two small matrix products.
 """
 
 from __future__ import annotations
