@@ -1,46 +1,46 @@
 """The edit decision list: what every output frame and every stretch of output sound is made of.
 
-A plan is a list of clips that cover the output exactly, without overlap. It holds rational times only and knows nothing
-about files: `ref` names an audio input, and source frames are indices on the decoded frame grid of the video.
+A plan is a list of clips that cover the output exactly, without overlap, and a list of sound spans that cover it too.
+It holds rational times only and knows nothing about files: `ref` names an audio input, and source frames are indices
+on the decoded frame grid of the video. Frames are not listed but generated, so that the plan of a day of video is as
+small as that of a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from itertools import islice
+from math import ceil, lcm
 
-from lipwright.timeline.options import SegmentOptions
+from lipwright.timeline.grid import FrameGrid, Span
+from lipwright.timeline.options import SegmentOptions, SyncMode
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A half-open range [start, stop) in seconds."""
-
-    start: Fraction
-    stop: Fraction
-
-    @property
-    def duration(self) -> Fraction:
-        return self.stop - self.start
-
-
-@dataclass(frozen=True, slots=True)
-class FrameGrid:
-    """The decoded frames of a video in display order: `pts[i] * time_base` is when frame i starts.
-
-    `end` is the PTS at which the last frame stops being shown. PTS are strictly increasing. Times are relative to the
-    start of the video's presentation, so the first is usually 0 but need not be.
-    """
-
-    pts: Sequence[int]
-    time_base: Fraction
-    end: int
+__all__ = [
+    "Clip",
+    "Direction",
+    "EditDecisionList",
+    "FrameGrid",
+    "LipDrive",
+    "Original",
+    "OutputFrame",
+    "SegmentReport",
+    "Silence",
+    "SoundContent",
+    "SoundSpan",
+    "Span",
+    "Speech",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFrame:
-    """One frame of the output: when it is shown, for how long, and which source frame it shows."""
+    """One frame of the output: when it is shown, for how long, and which source frame it shows.
+
+    `clip` is the index in `EditDecisionList.clips` of the clip it belongs to.
+    """
 
     index: int
     time: Fraction
@@ -54,7 +54,8 @@ class LipDrive:
     """One face to move during a clip: which face, by which part of which audio, from when on the output timeline.
 
     At output time t the face says what `ref` holds at `audio.start + (t - output.start)`; from `audio.stop` on (and for
-    an empty `audio`) the mouth is at rest.
+    an empty `audio`) the mouth is at rest. `output` is the whole segment, which may be made of several clips.
+    `segment` is the index in the request, or -1 where one audio drives the whole video.
     """
 
     segment: int
@@ -62,3 +63,205 @@ class LipDrive:
     audio: Span
     output: Span
     options: SegmentOptions
+
+    def speech_time(self, time: Fraction) -> Fraction | None:
+        """Where in the audio the face is at output time `time`; None while the mouth is at rest."""
+        at = self.audio.start + (time - self.output.start)
+        return at if self.audio.start <= at < self.audio.stop and self.output.start <= time < self.output.stop else None
+
+
+class Direction(StrEnum):
+    """Which way a clip runs through its source range."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of output made of one run through the source.
+
+    Attributes:
+        output: where it is on the output timeline.
+        source: the source time it runs through, from the start, or from the stop when `direction` is backward.
+        first, stop: the source frames it shows are first..stop-1.
+        direction: forward or backward.
+        rate: source seconds per output second. At 1 every source frame is shown for its own duration; at any other
+            rate frames of the nominal duration are picked by time; 0 holds frame `first`.
+        segment: index of the (first) segment it belongs to, -1 for a whole-video sync, None in a gap.
+        lips: the faces to move; empty in a gap.
+    """
+
+    output: Span
+    source: Span
+    first: int
+    stop: int
+    direction: Direction
+    rate: Fraction
+    segment: int | None
+    lips: tuple[LipDrive, ...] = ()
+
+    def source_time(self, time: Fraction) -> Fraction:
+        """The source time shown at output time `time`, which lies in `output`."""
+        gone = (time - self.output.start) * self.rate
+        return self.source.start + gone if self.direction is Direction.FORWARD else self.source.stop - gone
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The video's own sound from source time `start` on (0 is the start of the presentation, as for frames)."""
+
+    start: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Audio input `ref` from `start` seconds into it."""
+
+    ref: str
+    start: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing."""
+
+
+SoundContent = Original | Speech | Silence
+
+
+@dataclass(frozen=True, slots=True)
+class SoundSpan:
+    """What sounds over one stretch of output.
+
+    Spans may overlap: then they are added. That happens only between the speech of different speakers, and between
+    speech (or silence) and the original kept under it, which then has a `gain` below 1.
+    """
+
+    output: Span
+    content: SoundContent
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """What became of one segment.
+
+    Attributes:
+        index: its place in the request; -1 for a whole-video sync.
+        ref: the audio that drives it.
+        mode: the sync mode in force, None where the segment is pinned (`preserve_timing`) or a still is shown.
+        requested: the range asked for, in seconds of the source (frames turned into seconds).
+        source: the range used, clamped to the video and snapped to frames.
+        frames: that range as source frames, half-open.
+        output: where it ended up; empty for a segment without frames.
+        audio_requested: the part of the audio asked for.
+        audio: the part that sounds.
+        happened: plain sentences on everything that is not simply as asked.
+    """
+
+    index: int
+    ref: str
+    mode: SyncMode | None
+    requested: Span
+    source: Span
+    frames: tuple[int, int]
+    output: Span
+    audio_requested: Span
+    audio: Span
+    happened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EditDecisionList:
+    """The whole plan.
+
+    Attributes:
+        grid: the source's frames; for a still a grid of one frame.
+        still: every output frame shows source frame 0.
+        frame_duration: the nominal duration of a frame in seconds.
+        clips: in output order, covering [0, duration) without gap or overlap.
+        sound: in order of start, covering [0, duration) without gap; see `SoundSpan` for overlaps.
+        segments: what became of each segment, in request order.
+        warnings: everything a user should be told, whole sentences.
+    """
+
+    grid: FrameGrid
+    still: bool
+    frame_duration: Fraction
+    clips: tuple[Clip, ...]
+    sound: tuple[SoundSpan, ...]
+    segments: tuple[SegmentReport, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> Fraction:
+        """Length of the output in seconds."""
+        return self.clips[-1].output.stop
+
+    @property
+    def time_base(self) -> Fraction:
+        """A time base in which the time of every output frame is a whole number."""
+        return Fraction(1, lcm(self.grid.time_base.denominator, self.frame_duration.denominator))
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames `output_frames` gives, without walking through them."""
+        return sum(self._clip_frames(clip) for clip in self.clips) - self._last_is_too_short()
+
+    def output_frames(self) -> Iterator[OutputFrame]:
+        """Every output frame in order, made on the way: constant memory however long the output.
+
+        Each frame is shown until the next one starts and the last until the output ends.
+        """
+        held: tuple[Fraction, int, int] | None = None
+        index = 0
+        for shown in islice(self._shown(), self.frame_count):
+            if held is not None:
+                yield OutputFrame(index, held[0], shown[0] - held[0], held[1], held[2])
+                index += 1
+            held = shown
+        if held is not None:
+            yield OutputFrame(index, held[0], self.duration - held[0], held[1], held[2])
+
+    def _shown(self) -> Iterator[tuple[Fraction, int, int]]:
+        """Output time, source frame and clip of every frame."""
+        for number, clip in enumerate(self.clips):
+            for time, source in self._walk(clip):
+                yield time, 0 if self.still else source, number
+
+    def _walk(self, clip: Clip) -> Iterator[tuple[Fraction, int]]:
+        """Output time and source frame of every frame of one clip."""
+        start, time = clip.output.start, self.grid.time
+        if clip.rate == 1 and clip.direction is Direction.FORWARD:
+            shift = start - time(clip.first)
+            for frame in range(clip.first, clip.stop):
+                yield time(frame) + shift, frame
+        elif clip.rate == 1:
+            turn = start + time(clip.stop)
+            for frame in range(clip.stop - 1, clip.first - 1, -1):
+                yield turn - time(frame + 1), frame
+        else:
+            for step in range(self._clip_frames(clip)):
+                at = start + step * self.frame_duration
+                yield at, min(max(self.grid.frame_at(clip.source_time(at)), clip.first), clip.stop - 1)
+
+    def _clip_frames(self, clip: Clip) -> int:
+        return clip.stop - clip.first if clip.rate == 1 else ceil(clip.output.duration / self.frame_duration)
+
+    def _last_is_too_short(self) -> bool:
+        """Whether the end of the output leaves less than half a nominal frame of a frame that lasts longer.
+
+        Such a sliver is left out, and the frame before it is held: players and encoders stumble over it.
+        """
+        clip = self.clips[-1]
+        if clip.rate != 1:
+            whole = self._clip_frames(clip) * self.frame_duration
+            last = self.frame_duration
+        else:
+            whole = self.grid.time(clip.stop) - self.grid.time(clip.first)
+            edge = clip.stop - 1 if clip.direction is Direction.FORWARD else clip.first
+            last = self.grid.time(edge + 1) - self.grid.time(edge)
+        shown = last - (whole - clip.output.duration)
+        only = len(self.clips) == 1 and self._clip_frames(clip) == 1
+        return shown < last and shown * 2 < self.frame_duration and not only
