@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
-LOBES = 3
-"""Lobes of the Lanczos kernel."""
+REACH = 2
+"""How many samples to either side the kernel looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,27 @@ def _weights(start: float, step: float, count: int, length: int) -> tuple[F32, i
     """
     scale = max(1.0, step)
     centres = start + (np.arange(count) + 0.5) * step - 0.5
-    first = int(np.floor(centres[0] - LOBES * scale))
-    last = int(np.ceil(centres[-1] + LOBES * scale)) + 1
+    first = int(np.floor(centres[0] - REACH * scale))
+    last = int(np.ceil(centres[-1] + REACH * scale)) + 1
     distance = (centres[:, None] - np.arange(first, last)[None, :]) / scale
-    kernel = np.where(np.abs(distance) < LOBES, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
+    kernel = _cubic(np.abs(distance))
     kernel /= kernel.sum(axis=1, keepdims=True)
     low, high = max(first, 0), min(last, length)
     inside = kernel[:, low - first : high - first].copy()
     inside[:, 0] += kernel[:, : low - first].sum(axis=1)
     inside[:, -1] += kernel[:, high - first :].sum(axis=1)
     return inside.astype(np.float32), low
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel (1981, a = -1/2).
+
+    It reproduces straight slopes exactly, so that a shift by part of a pixel is a shift by just that much. Lanczos
+    kernels do not: their shifts are off by up to a fiftieth of a pixel, back and forth as a slow move goes on.
+    """
+    near = 1.0 + x**2 * (1.5 * x - 2.5)
+    far = 2.0 + x * (-4.0 + x * (2.5 - 0.5 * x))
+    return np.where(x < 1, near, np.where(x < REACH, far, 0.0))
 
 
 def room_tone(seconds: float, rate: int, seed: int = 1) -> F32:
