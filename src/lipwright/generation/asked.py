@@ -1,0 +1,250 @@
+"""What a Python caller (and the command line) writes down, and the domain request it becomes.
+
+The Python API, the command and the JSON body all end in the same `GenerationRequest`, so that one set of rules judges
+them. Here the convenient forms are turned into it: seconds as numbers, paths, one audio without a name, a face by its
+number on the sheet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
+from pathlib import Path
+from typing import Literal
+
+from lipwright.errors import Fault, RequestError
+from lipwright.timeline.grid import Span
+from lipwright.timeline.options import ActiveSpeaker, BoxesAt, Options, Prominent, SpeakerChoice, SyncMode
+from lipwright.timeline.request import (
+    AudioInput,
+    FrameRange,
+    GenerationRequest,
+    SegmentRequest,
+    TextInput,
+    VisualInput,
+    VisualKind,
+)
+
+Seconds = int | float | Fraction | Decimal
+PathLike = str | os.PathLike[str]
+
+ONLY = "audio"
+"""The name of an audio that was given without one."""
+
+FACE = "face:"
+"""A `BoxesAt` address of this kind means: the boxes of that face of the whole video's analysis."""
+
+STILLS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Face number `number` of the whole video, as `analyse_faces` and `lipwright faces --sheet` number them."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFile:
+    """A local JSON file `{"bounding_boxes": [...]}` with one box (x1, y1, x2, y2) or null per frame."""
+
+    path: PathLike
+
+
+Speaker = SpeakerChoice | Face | BoxFile | Literal["auto", "prominent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Speech to be spoken from text.
+
+    Attributes:
+        script: what is said, 1 to 5000 characters.
+        voice: a voice of `lipwright voices`; None for the default English voice.
+        provider: None for the voice's own, "elevenlabs" to have it spoken by that service (or, without a key, by a
+            stable local voice, with a warning).
+        stability, similarity_boost: 0..1, understood by ElevenLabs.
+    """
+
+    script: str
+    voice: str | None = None
+    provider: str | None = None
+    stability: float | None = None
+    similarity_boost: float | None = None
+
+
+Sound = PathLike | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A range of the video and the audio that drives it.
+
+    Attributes:
+        start, end: seconds of the source video, or frames (the last one not included) if `frames`.
+        audio: the name of the audio; may be left out where there is only one.
+        crop: the part of that audio to use, in its own seconds.
+        frames: `start` and `end` are frame numbers.
+        sync_mode, temperature, speaker, occlusion_detection, preserve_timing, background: for this segment only;
+            None for what was chosen for the whole video.
+    """
+
+    start: Seconds
+    end: Seconds
+    audio: str | None = None
+    crop: tuple[Seconds, Seconds] | None = None
+    frames: bool = False
+    sync_mode: SyncMode | str | None = None
+    temperature: float | None = None
+    speaker: Speaker | None = None
+    occlusion_detection: bool | None = None
+    preserve_timing: bool | None = None
+    background: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What is chosen for the whole video; None is the default. See `lipwright.timeline.options`."""
+
+    sync_mode: SyncMode | str | None = None
+    temperature: float | None = None
+    speaker: Speaker | None = None
+    occlusion_detection: bool | None = None
+    preserve_timing: bool | None = None
+    background: float | None = None
+
+
+def build_request(
+    video: PathLike,
+    audio: Sound | Mapping[str, Sound],
+    segments: Sequence[Segment] = (),
+    choices: Choices | None = None,
+) -> GenerationRequest:
+    """The domain request for these inputs.
+
+    Args:
+        video: a video or still.
+        audio: one audio, or several by name.
+        segments: who says what when; none means that the only audio drives the whole video.
+        choices: options for the whole video.
+
+    Raises:
+        RequestError: values that cannot be read at all, all of them in one error; what they add up to is checked by
+            `lipwright.timeline.validate`.
+    """
+    faults: list[Fault] = []
+    named = isinstance(audio, Mapping)
+    sounds: Mapping[str, Sound] = audio if isinstance(audio, Mapping) else {ONLY: audio}
+    inputs = tuple(_sound(ref, sound, named or bool(segments)) for ref, sound in sounds.items())
+    only = next(iter(sounds)) if len(sounds) == 1 else None
+    asked = [_segment(segment, f"segments[{i}]", only, faults) for i, segment in enumerate(segments)]
+    options = _options(choices or Choices(), "options", faults)
+    if faults:
+        raise RequestError.of(faults)
+    kind = VisualKind.IMAGE if Path(video).suffix.lower() in STILLS else VisualKind.VIDEO
+    return GenerationRequest(
+        video=VisualInput(url=os.fspath(video), kind=kind), audio=inputs, segments=tuple(asked), options=options
+    )
+
+
+def _sound(ref: str, sound: Sound, named: bool) -> AudioInput | TextInput:
+    if isinstance(sound, Text):
+        return TextInput(
+            script=sound.script,
+            voice_id=sound.voice or "",
+            provider=sound.provider or "",
+            stability=sound.stability,
+            similarity_boost=sound.similarity_boost,
+            ref=ref,
+            named=named,
+        )
+    return AudioInput(url=os.fspath(sound), ref=ref, named=named)
+
+
+def _segment(segment: Segment, field: str, only: str | None, faults: list[Fault]) -> SegmentRequest:
+    where: Span | FrameRange
+    if segment.frames:
+        where = FrameRange(_frame(segment.start, f"{field}.start", faults), _frame(segment.end, f"{field}.end", faults))
+    else:
+        where = Span(_exact(segment.start, f"{field}.start", faults), _exact(segment.end, f"{field}.end", faults))
+    crop = None
+    if segment.crop is not None:
+        crop = Span(*(_exact(value, f"{field}.crop", faults) for value in segment.crop))
+    ref = segment.audio if segment.audio is not None else only
+    if ref is None:
+        faults.append(_fault(field, f"{field} has to name its audio, since there is more than one."))
+    choices = Choices(
+        sync_mode=segment.sync_mode,
+        temperature=segment.temperature,
+        speaker=segment.speaker,
+        occlusion_detection=segment.occlusion_detection,
+        preserve_timing=segment.preserve_timing,
+        background=segment.background,
+    )
+    return SegmentRequest(where, ref or "", crop, _options(choices, field, faults))
+
+
+def _options(choices: Choices, field: str, faults: list[Fault]) -> Options:
+    mode: SyncMode | None = None
+    if choices.sync_mode is not None:
+        try:
+            mode = SyncMode(choices.sync_mode)
+        except ValueError:
+            allowed = ", ".join(SyncMode)
+            faults.append(
+                Fault(
+                    f"{field}.sync_mode", f"{field}.sync_mode is {choices.sync_mode!r}; it has to be one of {allowed}."
+                )
+            )
+    return Options(
+        sync_mode=mode,
+        temperature=choices.temperature,
+        speaker=_speaker(choices.speaker),
+        occlusion_detection=choices.occlusion_detection,
+        preserve_timing=choices.preserve_timing,
+        background=choices.background,
+    )
+
+
+def _speaker(speaker: Speaker | None) -> SpeakerChoice | BoxesAt | None:
+    match speaker:
+        case "auto":
+            return ActiveSpeaker()
+        case "prominent":
+            return Prominent()
+        case Face(number):
+            return BoxesAt(f"{FACE}{number}")
+        case BoxFile(path):
+            return BoxesAt(os.fspath(path))
+        case str():
+            raise RequestError(f"speaker is {speaker!r}; a name has to be 'auto' or 'prominent'.", field="speaker")
+        case _:
+            return speaker
+
+
+def _exact(value: object, field: str, faults: list[Fault]) -> Fraction:
+    """`value` as the decimal number the caller wrote: 0.1 is a tenth, not the float next to it."""
+    if isinstance(value, float) and isfinite(value):
+        return Fraction(repr(value))
+    if isinstance(value, int | Fraction | Decimal) and not isinstance(value, bool):
+        try:
+            return Fraction(value)
+        except (ValueError, OverflowError):  # Decimal("NaN"), Decimal("Infinity")
+            pass
+    faults.append(_fault(field, f"{field} is {value!r}; it has to be a number of seconds."))
+    return Fraction(0)
+
+
+def _frame(value: object, field: str, faults: list[Fault]) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    faults.append(_fault(field, f"{field} is {value!r}; it has to be a whole frame number."))
+    return 0
+
+
+def _fault(field: str, message: str) -> Fault:
+    return Fault(field, message, "generation_input_segments_invalid")
