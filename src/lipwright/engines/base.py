@@ -63,6 +63,9 @@ class EngineJob:
         source_times: presentation time in seconds of each source frame, float64, by frame index.
         temperature: 0..1 expressiveness, 0.5 neutral.
         check_occlusion: also pass frames through where the mouth only may be covered.
+        ease_in, ease_out: whether the frame before the first task (after the last) shows the source's own mouth, so
+            that the engine should lead over from it and back to it. False at the ends of the output and between
+            segments of the same face that touch.
     """
 
     track: FaceTrack
@@ -74,6 +77,8 @@ class EngineJob:
     source_visemes: VisemeTrack | None = None
     temperature: float = 0.5
     check_occlusion: bool = False
+    ease_in: bool = True
+    ease_out: bool = True
     progress: Progress = field(default_factory=Progress)
 
 

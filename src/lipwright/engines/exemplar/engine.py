@@ -1,0 +1,162 @@
+"""The built-in engine: the subject's own mouth, chosen and moved to new speech. CPU only, no generative weights.
+
+`prepare` plans the whole clip: learn the subject's range, turn visemes into a lip trajectory, choose an exemplar for
+every frame. The renderer it returns does one frame at a time. The same job always gives the same frames: nothing here
+is random and nothing depends on timing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.base import EngineJob, MouthRenderer, PassReason
+from lipwright.engines.exemplar import points as P
+from lipwright.engines.exemplar.choose import Needs, choose, library
+from lipwright.engines.exemplar.gather import gather, pick_rows, usable_rows
+from lipwright.engines.exemplar.interior import palette
+from lipwright.engines.exemplar.renderer import ExemplarRenderer, Step
+from lipwright.engines.exemplar.shape import HeadSpace, head_space
+from lipwright.engines.exemplar.subject import Subject, learn_subject
+from lipwright.engines.exemplar.trajectory import Trajectory, trajectory
+from lipwright.errors import RenderError
+
+F64 = NDArray[np.float64]
+
+# Faces narrower than this (pixels between the cheeks) are left alone; see the detector's figures in docs/how-it-works.md.
+SMALLEST_FACE = 50.0
+_EYES_TO_FACE = 1.62
+FURTHEST_YAW, FURTHEST_PITCH = 42.0, 35.0
+_EASE = 5
+
+
+class ExemplarEngine:
+    """Re-renders the subject with the subject's own mouth frames."""
+
+    name = "exemplar"
+
+    def prepare(self, job: EngineJob) -> MouthRenderer:
+        """See `lipwright.engines.base.LipSyncEngine`.
+
+        Raises:
+            RenderError: if the track is empty.
+        """
+        if len(job.track) == 0:
+            raise RenderError("The face track holds no frames.")
+        space = head_space(job.track)
+        rows = np.array([job.track.row(t.source) for t in job.tasks], np.int64)
+        reasons = [_reason(job, space, int(row)) for row in rows]
+        if all(reasons):
+            return ExemplarRenderer(job.track, space, [], palette([], False), _only_reasons(job, reasons))
+        subject = learn_subject(space.shapes, _weights(job, space))
+        lips = _trajectory(job, subject)
+        ease = _ease(job, reasons)
+        shapes = _target_shapes(space, rows, subject, lips, ease)
+        exemplars = gather(_exemplar_rows(job, space, rows, reasons), job, space)
+        if not exemplars:
+            raise RenderError("No frame of the source shows the speaker's mouth well enough to work from.")
+        store = library(exemplars, space.shapes, job.track.yaw, job.track.pitch)
+        at = np.maximum(rows, 0)
+        needs = Needs(
+            lips=shapes[:, P.LIPS],
+            gaps=lips.gaps,
+            yaw=job.track.yaw[at].astype(np.float64),
+            pitch=job.track.pitch[at].astype(np.float64),
+            scale=space.scale[at].astype(np.float64),
+            source=np.array([t.source for t in job.tasks]),
+            ease=ease,
+        )
+        path = choose(needs, store)
+        plan: dict[int, Step | PassReason] = {}
+        for k, (task, reason) in enumerate(zip(job.tasks, reasons, strict=True)):
+            plan[task.output] = reason or Step(
+                row=int(rows[k]),
+                shape=shapes[k].astype(np.float32),
+                mouths=_mouths(path, store.frame, k),
+                strength=float(np.clip(ease[k] * 2.0, 0.0, 1.0)),
+                teeth=0.0 if subject.talks else 1.0,
+            )
+        colours = palette(exemplars, full_range=False)
+        return ExemplarRenderer(job.track, space, exemplars, colours, plan)
+
+
+def _reason(job: EngineJob, space: HeadSpace, row: int) -> PassReason | None:
+    """Why the face of a track row must be left as it is, if so."""
+    track = job.track
+    if row < 0:
+        return PassReason.NO_FACE
+    if float(space.scale[row]) * _EYES_TO_FACE < SMALLEST_FACE:
+        return PassReason.FACE_TOO_SMALL
+    if abs(float(track.yaw[row])) > FURTHEST_YAW or abs(float(track.pitch[row])) > FURTHEST_PITCH:
+        return PassReason.TURNED_AWAY
+    if float(track.covered[row]) > (0.5 if job.check_occlusion else 0.75):
+        return PassReason.MOUTH_COVERED
+    return None
+
+
+def _only_reasons(job: EngineJob, reasons: list[PassReason | None]) -> dict[int, Step | PassReason]:
+    return {task.output: reason for task, reason in zip(job.tasks, reasons, strict=True) if reason}
+
+
+def _weights(job: EngineJob, space: HeadSpace) -> F64:
+    """(n,) how much each row says about the subject: sure, unhidden, not too far turned."""
+    track = job.track
+    good = ~track.interpolated & (track.presence > 0.6) & (track.covered < 0.5) & (np.abs(track.yaw) < 30)
+    return good.astype(np.float64)
+
+
+def _exemplar_rows(
+    job: EngineJob, space: HeadSpace, rows: NDArray[np.int64], reasons: list[PassReason | None]
+) -> NDArray[np.int64]:
+    usable = usable_rows(job, space)
+    if not len(usable):
+        usable = np.unique([row for row, reason in zip(rows, reasons, strict=True) if not reason])
+    return pick_rows(usable, job, space)
+
+
+def _trajectory(job: EngineJob, subject: Subject) -> Trajectory:
+    """The lip trajectory over the tasks' own times."""
+    times = np.array([np.nan if t.speech_time is None else float(t.speech_time) for t in job.tasks])
+    shown = np.array([float(t.time) for t in job.tasks])
+    spacing = np.append(np.diff(shown), 0.04) if len(shown) > 1 else np.array([0.04])
+    return trajectory(job.visemes, times, spacing, subject, job.temperature)
+
+
+def _ease(job: EngineJob, reasons: list[PassReason | None]) -> F64:
+    """(t,) 0..1: how far each frame is from the source's own mouth to the driven one.
+
+    Rises over a few frames from every edge where the neighbouring frame shows the source's mouth.
+    """
+    count = len(reasons)
+    free = np.array([reason is None for reason in reasons])
+    distance = np.full(count, float(_EASE))
+    run = 0.0 if job.ease_in else float(_EASE)
+    for order in (range(count), range(count - 1, -1, -1)):
+        for k in order:
+            run = min(run + 1.0, float(_EASE)) if free[k] else 0.0
+            distance[k] = min(distance[k], run)
+        run = 0.0 if job.ease_out else float(_EASE)
+    amount = np.clip(distance / _EASE, 0.0, 1.0)
+    return np.asarray(amount * amount * (3.0 - 2.0 * amount))
+
+
+def _target_shapes(space: HeadSpace, rows: NDArray[np.int64], subject: Subject, lips: Trajectory, ease: F64) -> F64:
+    """(t, m, 3) head-space shapes to render."""
+    shapes = subject.shapes(lips.gaps, lips.widths)
+    # f, v: the lower lip rolls in under the upper teeth.
+    tuck = (lips.tucked * 0.025)[:, None]
+    for group, share in ((P.INNER_LOWER, 0.3), (P.OUTER_LOWER, 1.0)):
+        shapes[:, group, 1] -= tuck * share
+    own = space.shapes[np.maximum(rows, 0)].astype(np.float64)
+    return np.asarray(own + ease[:, None, None] * (shapes - own))
+
+
+def _mouths(path: NDArray[np.int64], frame: NDArray[np.int64], k: int) -> tuple[tuple[int, float], ...]:
+    """The exemplars of frame `k` with their weights: two across a cut from one stretch of source to another."""
+    here = int(path[k])
+    for other in (k - 1, k + 1):
+        if 0 <= other < len(path):
+            there = int(path[other])
+            if abs(int(frame[there]) - int(frame[here])) > 3:
+                return (here, 0.7), (there, 0.3)
+    return ((here, 1.0),)

@@ -1,0 +1,162 @@
+"""Gathering exemplars: pictures of the subject's own mouth, with what is needed to choose between them.
+
+Only the neighbourhood of the mouth is kept, at the footage's own resolution, so that nothing is ever enlarged. When the
+source holds more usable frames than memory should, half of the room goes to the stretches nearest to what will be
+rendered (same light, same pose) and half to the stretches that add most variety.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.base import EngineJob
+from lipwright.engines.exemplar import points as P
+from lipwright.engines.exemplar.shape import HeadSpace, gap, width
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+_MEMORY = 160 << 20
+_MOST = 360
+_RUN = 8
+_THUMB = (16, 12)
+_COVERED, _PRESENT = 0.5, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One mouth of the subject.
+
+    Attributes:
+        row, frame: where in the track and in the source it was seen.
+        yuv: (h, w, 3) uint8 (8-bit sources) or float32, the mouth's neighbourhood.
+        points: (m, 2) float64 the engine's points in pixels of `yuv`.
+        scale: pixels per eye distance.
+        thumb: (12 * 16 * 3,) float32 a tiny upright picture of the mouth, for telling how alike two exemplars look.
+        detail: mean gradient of luma per eye distance, a measure of sharpness.
+    """
+
+    row: int
+    frame: int
+    yuv: NDArray[np.generic]
+    points: F64
+    scale: float
+    thumb: F32
+    detail: float
+
+
+def usable_rows(job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
+    """Rows of the track that may serve as exemplars."""
+    track = job.track
+    wanted = np.isin(track.frames, np.asarray(job.exemplar_frames, np.int64))
+    good = wanted & ~track.interpolated & (track.presence >= _PRESENT) & (track.covered < _COVERED) & (space.scale > 20)
+    return np.flatnonzero(good)
+
+
+def pick_rows(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
+    """At most as many of `rows` as memory allows, in runs of neighbouring frames."""
+    side = float(np.median(space.scale[rows])) if len(rows) else 0.0
+    each = max(1.0, 3.0 * (1.5 * side) * (1.3 * side))
+    room = int(np.clip(_MEMORY / each, 24, _MOST))
+    if len(rows) <= room:
+        return rows
+    runs = [rows[i : i + _RUN] for i in range(0, len(rows), _RUN)]
+    shapes = space.shapes
+    feature = np.array(
+        [
+            [
+                gap(shapes[r]).max() / 0.05,
+                gap(shapes[r]).min() / 0.03,
+                width(shapes[r]).mean() / 0.05,
+                job.track.yaw[r].mean() / 8.0,
+                job.track.pitch[r].mean() / 8.0,
+            ]
+            for r in runs
+        ]
+    )
+    used = np.unique([t.source for t in job.tasks])
+    distance = np.array([np.abs(used - int(job.track.frames[r].mean())).min() for r in runs])
+    chosen = list(np.argsort(distance, kind="stable")[: room // (2 * _RUN)])
+    nearest = np.min([((feature - feature[c]) ** 2).sum(1) for c in chosen], axis=0)
+    while len(chosen) < room // _RUN:
+        best = int(np.argmax(nearest))
+        chosen.append(best)
+        nearest = np.minimum(nearest, ((feature - feature[best]) ** 2).sum(1))
+    return np.sort(np.concatenate([runs[c] for c in sorted(set(chosen))]))
+
+
+def gather(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> list[Exemplar]:
+    """The exemplars of `rows`, in order; rows whose picture cannot be had are left out."""
+    found: list[Exemplar] = []
+    for start in range(0, len(rows), 16):
+        batch = rows[start : start + 16]
+        job.progress.advance("exemplars", start, len(rows))
+        pictures = job.look([int(job.track.frames[r]) for r in batch])
+        for row, picture in zip(batch, pictures, strict=True):
+            points = space.to_pixels(int(row), space.shapes[row])
+            scale = float(space.scale[row])
+            box = mouth_box(points, scale, (picture.width, picture.height))
+            if box is None:
+                continue
+            yuv = picture.region(box)
+            local = points - np.array(box[:2])
+            kept = np.clip(np.round(yuv), 0, 255).astype(np.uint8) if picture.layout.depth == 8 else yuv
+            found.append(
+                Exemplar(
+                    int(row),
+                    int(job.track.frames[row]),
+                    kept,
+                    local,
+                    scale,
+                    _thumb(yuv, local),
+                    _detail(yuv, local, scale),
+                )
+            )
+    job.progress.advance("exemplars", len(rows), len(rows))
+    return found
+
+
+def mouth_box(points: F64, scale: float, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Pixels around the lips of (m, 2) `points`, inside a picture of `size`; None if the mouth is outside."""
+    lips = points[P.OUTER]
+    low, high = lips.min(axis=0), lips.max(axis=0)
+    reach = np.array([0.42, 0.38]) * scale
+    x0, y0 = np.floor(np.maximum(low - reach, 0)).astype(int)
+    x1, y1 = np.ceil(np.minimum(high + reach, size)).astype(int)
+    centre = (low + high) / 2
+    if not (0 <= centre[0] < size[0] and 0 <= centre[1] < size[1]) or x1 - x0 < 16 or y1 - y0 < 16:
+        return None
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _upright(points: F64) -> NDArray[np.float32]:
+    """The affine from a thumb's pixels to a mouth: corners at fixed places."""
+    left, right = points[P.LEFT_CORNER], points[P.RIGHT_CORNER]
+    axis = (right - left) / 2
+    down = np.array([-axis[1], axis[0]])
+    middle = (left + right) / 2
+    columns, rows = _THUMB
+    across, along = axis * 2.6 / (columns - 1), down * 1.9 / (rows - 1)
+    origin = middle - axis * 1.3 - down * 0.75
+    return np.stack([across, along, origin], axis=1).astype(np.float32)
+
+
+def _thumb(yuv: F32, points: F64) -> F32:
+    blurred = cv2.blur(yuv, (5, 5))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(blurred, _upright(points), _THUMB, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(small, np.float32).ravel()
+
+
+def _detail(yuv: F32, points: F64, scale: float) -> float:
+    """Mean luma gradient over the lips' box, per eye distance, so that it does not depend on the face's size."""
+    low, high = points[P.OUTER].min(axis=0).astype(int), points[P.OUTER].max(axis=0).astype(int) + 1
+    luma = yuv[max(low[1], 0) : high[1], max(low[0], 0) : high[0], 0]
+    if luma.shape[0] < 3 or luma.shape[1] < 3:
+        return 0.0
+    dx, dy = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    return float(np.sqrt(dx * dx + dy * dy).mean() * scale / 100.0)

@@ -1,0 +1,123 @@
+"""The inside of a mouth: the subject's own where the footage shows it, a plausible one where it does not.
+
+A mouth that never opens in the source has no inside to copy, and a smile in a photograph has teeth but no depth. What
+is missing is painted in the mouth's own coordinates: dark and warm at the back, a row of upper teeth that hangs from
+the upper lip and fades towards the corners, a hint of tongue low in a wide mouth. Colours come from the subject where
+there is anything to take them from, else from the lips and skin of the same frame, so that the light fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.exemplar import points as P
+from lipwright.engines.exemplar.gather import Exemplar
+from lipwright.render.mask import feather, polygon, smoothstep
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours (3,) float32 Y, U, V on an 8-bit scale: the dark of the mouth, its teeth and its tongue."""
+
+    dark: F32
+    teeth: F32
+    tongue: F32
+
+
+def palette(exemplars: list[Exemplar], full_range: bool) -> Palette:
+    """The subject's colours, from the open mouths among `exemplars` and the lips and skin of the rest."""
+    lips, skin, darks, brights = [], [], [], []
+    for exemplar in exemplars[:: max(1, len(exemplars) // 60)]:
+        yuv, at = exemplar.yuv.astype(np.float32), exemplar.points
+        size = yuv.shape[:2]
+        inner = polygon(at[P.INNER], size) > 0.9
+        mouth = polygon(at[P.OUTER], size) > 0.9
+        around = (polygon(at[P.AROUND[:12]], size) > 0.9) & ~mouth
+        if (mouth & ~inner).sum() > 8:
+            lips.append(np.median(yuv[mouth & ~inner], axis=0))
+        if around.sum() > 8:
+            skin.append(np.median(yuv[around], axis=0))
+        height = np.abs(at[P.LOWER_MID, 1] - at[P.UPPER_MID, 1])
+        if inner.sum() > 40 and height > 0.06 * exemplar.scale:
+            inside = yuv[inner]
+            order = np.argsort(inside[:, 0])
+            darks.append(inside[order[: len(order) // 6 + 1]].mean(axis=0))
+            brights.append(inside[order[-(len(order) // 8 + 1) :]].mean(axis=0))
+    floor = np.float32(0.0 if full_range else 16.0)
+    lip = np.median(lips, axis=0) if lips else np.array([110.0, 118.0, 150.0])
+    cheek = np.median(skin, axis=0) if skin else np.array([140.0, 115.0, 145.0])
+    neutral = np.array([0.0, 128.0, 128.0])
+    dark = np.array([floor + 0.26 * (lip[0] - floor), 0.0, 0.0]) + [
+        0,
+        128 + 0.25 * (lip[1] - 128),
+        128 + 0.45 * (lip[2] - 128),
+    ]
+    if len(darks) >= 3:
+        dark = np.percentile(np.array(darks), 40, axis=0)
+    teeth = neutral + [min(0.98 * cheek[0], 205.0), 0.35 * (cheek[1] - 128), 0.28 * (cheek[2] - 128)]
+    if len(brights) >= 6:
+        seen = np.percentile(np.array(brights), 75, axis=0)
+        teeth = seen if seen[0] > teeth[0] * 0.8 else teeth
+    tongue = np.array([floor + 0.62 * (lip[0] - floor), 128 + 0.8 * (lip[1] - 128), 128 + 0.85 * (lip[2] - 128)])
+    return Palette(*(np.asarray(c, np.float32) for c in (dark, teeth, tongue)))
+
+
+def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], teeth: float) -> F32:
+    """A (h, w, 3) float32 mouth interior for `target` (m, 2) points in pixels of the patch.
+
+    `teeth` 0..1 is how much of an upper row to show.
+    """
+    height, width = shape
+    left, right = target[P.INNER[0]], target[P.INNER[10]]
+    axis = right - left
+    length = float(np.hypot(*axis)) + 1e-6
+    across, down = axis / length, np.array([-axis[1], axis[0]]) / length
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
+    u = ((xs - left[0]) * across[0] + (ys - left[1]) * across[1]) / length  # 0..1 corner to corner
+    v = (xs - left[0]) * down[0] + (ys - left[1]) * down[1]  # pixels below the corner line
+    top = _edge(u, target[P.INNER_UPPER], left, across, down, length)
+    bottom = _edge(u, target[P.INNER_LOWER], left, across, down, length)
+    depth, rise = v - top, bottom - v
+    opening = float(np.clip((bottom - top).max(), 1e-3, None))
+    side = np.clip(1.0 - (2.0 * np.clip(u, 0, 1) - 1.0) ** 2, 0.0, 1.0)
+
+    out = np.broadcast_to(colours.dark, (height, width, 3)).astype(np.float32)
+    # Light falls in from the front: the middle is a little brighter than the corners.
+    out[..., 0] *= 0.85 + 0.3 * side
+    wide = np.clip((opening / scale - 0.10) / 0.12, 0.0, 1.0)
+    blob = wide * smoothstep(side, 0.35, 0.9) * (1.0 - smoothstep(rise, 0.25 * opening, 0.5 * opening))
+    out += (0.75 * blob)[..., None] * (colours.tongue - out)
+    if teeth > 0:
+        row = min(0.055 * scale, 0.62 * opening)
+        edge = row * (0.55 + 0.45 * np.sqrt(side))
+        cover = (1.0 - smoothstep(depth, edge * 0.82, edge * 1.08)) * smoothstep(side, 0.12, 0.55)
+        shade = (0.70 + 0.30 * side) * (0.72 + 0.28 * np.clip(depth / max(row, 1e-3), 0.0, 1.0))
+        # Gaps between teeth: eight across the mouth, faint, and fainter still on small faces.
+        teeth_at = np.abs(((u * 8.0) % 1.0) - 0.5)
+        gaps = 1.0 - 0.10 * np.exp(-((0.5 - teeth_at) ** 2) / 0.004) * np.clip(scale / 120.0, 0.0, 1.0)
+        enamel = np.broadcast_to(colours.teeth, out.shape).copy()
+        enamel[..., 0] *= shade * gaps
+        out += (cover * teeth)[..., None] * (enamel - out)
+    return cv2.GaussianBlur(out, (0, 0), max(0.6, 0.006 * scale))
+
+
+def _edge(u: F32, lip: F64, left: F64, across: F64, down: F64, length: float) -> F32:
+    """How far below the corner line the lip's edge is at each `u`, in pixels."""
+    at_u = np.concatenate([[0.0], (lip - left) @ across / length, [1.0]])
+    at_v = np.concatenate([[0.0], (lip - left) @ down, [0.0]])
+    order = np.argsort(at_u, kind="stable")
+    return np.interp(u.ravel(), at_u[order], at_v[order]).reshape(u.shape).astype(np.float32)
+
+
+def inside_mask(exemplar: Exemplar) -> F32:
+    """(h, w) float32 0..1: where `exemplar` truly shows the inside of the mouth, a little in from the lips."""
+    mask = polygon(exemplar.points[P.INNER], exemplar.yuv.shape[:2])
+    inset = max(1, round(0.010 * exemplar.scale))
+    return feather(cv2.erode(mask, np.ones((2 * inset + 1, 2 * inset + 1), np.uint8)), 0.008 * exemplar.scale)

@@ -1,0 +1,130 @@
+"""From viseme probabilities to a lip trajectory: how far open and how wide at every frame.
+
+Opening is the probability-weighted opening of the classes, smoothed over about a syllable's attack as lips are (they
+cannot jump), then pulled shut where the sound demands it: p, b, m close the lips fully for at least the frame nearest
+to their middle; f, v nearly so; silence brings the mouth to rest over about 120 ms. Width follows rounding (u, o, ch)
+and spreading (i, e, s) more slowly, and begins earlier than the sound, as rounding does in speech (Bell-Berti and
+Harris, "Anticipatory coarticulation", 1979). The curves are evaluated at each frame's own time, so any frame rate works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.exemplar.subject import Subject
+from lipwright.speech.visemes import RATE, VISEMES, VisemeTrack
+
+F64 = NDArray[np.float64]
+
+# Relative to the subject's full opening and reach, in the order of VISEMES.
+_OPEN = dict(
+    sil=0.0,
+    PP=0.0,
+    FF=0.10,
+    TH=0.22,
+    DD=0.26,
+    SS=0.20,
+    CH=0.28,
+    kk=0.36,
+    RR=0.36,
+    aa=1.0,
+    E=0.72,
+    I=0.46,
+    O=0.74,
+    U=0.40,
+)
+_WIDE = dict(
+    sil=0.0,
+    PP=0.0,
+    FF=0.1,
+    TH=0.1,
+    DD=0.1,
+    SS=0.45,
+    CH=-0.55,
+    kk=0.05,
+    RR=-0.40,
+    aa=0.15,
+    E=0.5,
+    I=0.8,
+    O=-0.65,
+    U=-1.0,
+)
+OPEN = np.array([_OPEN[v] for v in VISEMES])
+WIDE = np.array([_WIDE[v] for v in VISEMES])
+_SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
+
+# Opening saturates: a confident /a/ reaches the subject's full opening before its probability reaches one.
+_FULL_AT = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """What the lips do, one entry per frame: `gaps`, `widths` in eye distances; `closed`, `tucked`, `speaking` 0..1."""
+
+    gaps: F64
+    widths: F64
+    closed: F64
+    tucked: F64
+    speaking: F64
+
+
+def trajectory(
+    visemes: VisemeTrack | None, times: F64, spacing: F64, subject: Subject, temperature: float
+) -> Trajectory:
+    """The trajectory at speech `times` (t,) seconds, NaN where the mouth is at rest; `spacing` (t,) to the next frame.
+
+    `temperature` 0..1 scales opening and width by 0.65..1.35.
+    """
+    count = len(times)
+    resting = ~np.isfinite(times)
+    if visemes is None or len(visemes.probabilities) == 0 or resting.all():
+        zero = np.zeros(count)
+        return Trajectory(zero, np.full(count, subject.rest_width), zero, zero, zero)
+    probability = np.pad(visemes.probabilities.astype(np.float64), ((RATE, RATE), (0, 0)))
+    probability[:RATE, _SIL] = probability[-RATE:, _SIL] = 1.0
+    grid = (np.arange(len(probability)) + 0.5) / RATE - 1.0
+
+    speaking = 1.0 - np.clip((_smooth(probability[:, _SIL], 11) - 0.35) / 0.5, 0.0, 1.0)
+    opening = np.clip(_smooth(probability @ OPEN, 11) / _FULL_AT, 0.0, 1.1) * speaking
+    wide = _smooth(probability @ WIDE, 19) * speaking
+    pressed = np.clip((_smooth(probability[:, _PP], 3) - 0.25) / 0.35, 0.0, 1.0)
+    tucked = np.clip((_smooth(probability[:, _FF], 5) - 0.25) / 0.4, 0.0, 1.0)
+
+    at = np.where(resting, 0.0, times)
+    closed = _hold(pressed, grid, at, spacing)
+    tuck = np.interp(at, grid, tucked)
+    # Lips travel into and out of a closure within about 50 ms; the smooth mask keeps neighbours from snapping.
+    approach = np.maximum(closed, np.interp(at, grid, _smooth(pressed, 9)) * 0.6)
+    amount = 0.65 + 0.7 * float(np.clip(temperature, 0.0, 1.0))
+    gaps = np.interp(at, grid, opening) * (1.0 - approach) * (1.0 - 0.75 * tuck) * subject.full_gap * amount
+    # Rounding is heard late and seen early.
+    spread = np.clip(np.interp(at + 0.02, grid, wide), -1.0, 1.0) * amount
+    narrower, wider = subject.width_reach
+    widths = subject.rest_width + np.where(spread < 0, spread * narrower, spread * wider)
+    gaps[resting] = 0.0
+    widths[resting] = subject.rest_width
+    return Trajectory(
+        gaps=gaps,
+        widths=widths,
+        closed=np.where(resting, 0.0, closed),
+        tucked=np.where(resting, 0.0, tuck),
+        speaking=np.where(resting, 0.0, np.interp(at, grid, speaking)),
+    )
+
+
+def _smooth(curve: F64, size: int) -> F64:
+    """`curve` under a Hann window of `size` hundredths of a second, edges held."""
+    window = np.hanning(size + 2)[1:-1]
+    return np.convolve(np.pad(curve, size // 2, mode="edge"), window / window.sum(), mode="valid")
+
+
+def _hold(pressed: F64, grid: F64, at: F64, spacing: F64) -> F64:
+    """(t,) the strongest closure within half a frame of each time, so that no closure falls between two frames."""
+    value = np.interp(at, grid, pressed)
+    half = np.clip(spacing, 0.005, 0.05) / 2
+    for step in np.linspace(-1.0, 1.0, 5):
+        value = np.maximum(value, np.interp(at + step * half, grid, pressed))
+    return value
