@@ -1,0 +1,222 @@
+"""The running measurements of one face in one segment: small numbers per frame, turned into figures at the end.
+
+Only scalars are kept (some sixty bytes a frame, two megabytes for an hour), never points or pictures.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.faces.track import FaceTrack
+from lipwright.quality.meters.closure import Closures, MouthRange, closures, mouth_range
+from lipwright.quality.meters.jitter import WINDOW, activity, jitter_ratio, tremble
+from lipwright.quality.meters.lips import head_reference, normalise, opening
+from lipwright.quality.meters.seam import boundary_jump
+from lipwright.quality.meters.sharpness import sharpness_ratio
+from lipwright.quality.meters.silence import SilenceSums, quiet_frames, silence_sums
+from lipwright.quality.meters.sync import no_sums, sync_readings, sync_sums
+from lipwright.quality.report import Meters, Reading, Unmeasured
+from lipwright.quality.speech import SpeechReference
+from lipwright.speech.visemes import RATE
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+NAN: Final = float("nan")
+
+_SAMPLED_ROWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One face of one segment and what drives it.
+
+    Attributes:
+        segment: index of the segment in the request, None for the whole video.
+        track: the face, None if none was found.
+        speech: the driving speech, None where the mouth is at rest throughout.
+        heard: start and stop, in seconds of the driving audio, of the part that is heard.
+    """
+
+    segment: int | None
+    track: FaceTrack | None
+    speech: SpeechReference | None
+    heard: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one frame gave for one drive; NaN where there was nothing to read."""
+
+    time: float
+    speech_time: float
+    source_frame: int
+    lips: F32 | None
+    source_lips: F32 | None
+    strength: float
+    source_strength: float
+    step: float
+    asked: bool
+    edited: bool
+
+
+class Channel:
+    """Takes the samples of one drive in output order."""
+
+    COLUMNS: Final = (
+        "time", "speech_time", "opening", "tremble", "strength",
+        "source_opening", "source_tremble", "source_strength", "step",
+    )  # fmt: skip
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        self.reference = _reference(drive.track)
+        self.asked = self.edited = 0
+        self.edges: list[tuple[float, float]] = []
+        self.within = array("f")
+        self._columns = {name: array("d") for name in self.COLUMNS}
+        self._window: deque[Sample] = deque(maxlen=WINDOW)
+
+    def add(self, sample: Sample) -> None:
+        """Take the next frame."""
+        self.asked += sample.asked
+        self.edited += sample.edited
+        lips = sample.lips if sample.edited else None
+        values = {
+            "time": sample.time,
+            "speech_time": sample.speech_time,
+            "opening": NAN if lips is None else float(opening(lips[None])[0]),
+            "strength": sample.strength if sample.edited else NAN,
+            "source_opening": NAN if sample.source_lips is None else float(opening(sample.source_lips[None])[0]),
+            "source_strength": sample.source_strength,
+            "step": sample.step,
+            "tremble": NAN,
+            "source_tremble": NAN,
+        }
+        for name, value in values.items():
+            self._columns[name].append(value)
+        self._window.append(sample)
+        self._middle_of_window()
+
+    def column(self, name: str) -> F64:
+        return np.frombuffer(self._columns[name], dtype=np.float64) if self._columns[name] else np.zeros(0)
+
+    def _middle_of_window(self) -> None:
+        """Fill in the tremble of the frame two back, now that its neighbours on both sides are known."""
+        if len(self._window) < WINDOW:
+            return
+        place = len(self._columns["time"]) - 1 - WINDOW // 2
+        output = [s.lips for s in self._window if s.lips is not None and s.edited]
+        if len(output) == WINDOW:
+            self._columns["tremble"][place] = tremble(np.stack(output))[WINDOW // 2]
+        source = [s.source_lips for s in self._window if s.source_lips is not None]
+        walked = {s.source_frame for s in self._window}
+        if len(source) == WINDOW and len(walked) == WINDOW:  # a held or repeated frame has no tremble of its own
+            self._columns["source_tremble"][place] = tremble(np.stack(source))[WINDOW // 2]
+
+
+def figures(channels: Sequence[Channel], counts: tuple[int, int]) -> Meters:
+    """The figures of several channels taken together.
+
+    Args:
+        channels: those of one segment or of the whole output.
+        counts: how many frames were asked for and how many of them were edited.
+    """
+    asked, edited = counts
+    readings: dict[str, Reading] = {}
+    readings["coverage"] = edited / asked if asked else Unmeasured("no frame was asked for")
+    if not edited:
+        return Meters.of(readings, "no frame was edited")
+    sync, closed, silence = no_sums(), Closures(0, 0), SilenceSums()
+    for place, channel in enumerate(channels):
+        speech, heard = channel.drive.speech, channel.drive.heard
+        openings = _mouth(channel).relative(channel.column("opening"))
+        silence += silence_sums(channel.column("time"), openings, _quiet(channel))
+        spoken = channel.column("speech_time")
+        driven = np.isfinite(spoken)
+        if speech is not None and driven.any():
+            sync += sync_sums(spoken[driven], openings[driven], speech.openness, *heard, seed=place)
+            closed += closures(spoken[driven], openings[driven], _within(speech.instants, heard))
+    readings |= sync_readings(sync) | closed.readings() | silence.readings()
+    readings["source_leak"] = _source_leak(channels)
+    readings["jitter_ratio"] = jitter_ratio(_joined(channels, _trembles), _joined(channels, _source_trembles))
+    readings["sharpness_ratio"] = sharpness_ratio(
+        _joined(channels, lambda c: (c.column("strength"), c.column("opening"))),
+        _joined(channels, lambda c: (c.column("source_strength"), c.column("source_opening"))),
+    )
+    steps = np.concatenate([c.column("step") for c in channels])
+    steps = steps[np.isfinite(steps)]
+    none = Unmeasured("no mask had an edge inside the frame")
+    readings["edge_step"] = float(steps.mean()) if len(steps) else none
+    readings["edge_step_worst"] = float(np.percentile(steps, 95)) if len(steps) else none
+    jump = boundary_jump([e for c in channels for e in c.edges], [w for c in channels for w in c.within])
+    readings["boundary_jump"] = jump if np.isfinite(jump) else Unmeasured("editing neither starts nor stops inside")
+    return Meters.of(readings)
+
+
+def _reference(track: FaceTrack | None) -> F64 | None:
+    """The subject's own rigid points, from rows spread over the track."""
+    if track is None or len(track) == 0:
+        return None
+    rows = np.unique(np.linspace(0, len(track) - 1, _SAMPLED_ROWS).astype(np.int64))
+    return head_reference(track.landmarks(rows), np.asarray(track.rotations[rows]))
+
+
+def _mouth(channel: Channel) -> MouthRange:
+    return mouth_range(_track_openings(channel), channel.column("opening"))
+
+
+def _track_openings(channel: Channel) -> F64:
+    """Openings of the source over the whole track, at most some thousands of rows spread evenly."""
+    track = channel.drive.track
+    if track is None or channel.reference is None:
+        return np.zeros(0)
+    rows = np.unique(np.linspace(0, len(track) - 1, 2000).astype(np.int64))
+    parts = [
+        opening(normalise(track.landmarks(part), channel.reference))
+        for part in np.array_split(rows, len(rows) // 256 + 1)
+    ]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _within(instants: F64, heard: tuple[float, float]) -> F64:
+    """The instants that lie wholly in the part that is heard; half a closure at a cut is nobody's fault."""
+    return instants[(instants[:, 0] >= heard[0]) & (instants[:, 1] <= heard[1])]
+
+
+def _quiet(channel: Channel) -> NDArray[np.bool_]:
+    """Which frames lie in silence; before, after and without speech the mouth is asked to rest as well."""
+    speech, times, spoken = channel.drive.speech, channel.column("time"), channel.column("speech_time").copy()
+    driven = np.isfinite(spoken)
+    if speech is None or not driven.any():
+        return np.ones(len(times), dtype=np.bool_)
+    # Frames without a speech time go on with the clock of the others, so that the mouth is given time to settle.
+    spoken[~driven] = times[~driven] - float(np.median(times[driven] - spoken[driven]))
+    return quiet_frames(spoken, speech.silent, RATE, *channel.drive.heard)
+
+
+def _source_leak(channels: Sequence[Channel]) -> Reading:
+    output, source = _joined(channels, lambda c: (c.column("opening"), c.column("source_opening")))
+    both = np.isfinite(output) & np.isfinite(source)
+    if both.sum() < 12 or output[both].std() < 1e-6 or source[both].std() < 1e-6:
+        return Unmeasured("too few frames, or lips that do not move")
+    return float(np.corrcoef(output[both], source[both])[0, 1])
+
+
+def _trembles(channel: Channel) -> tuple[F64, F64]:
+    return channel.column("tremble"), activity(channel.column("opening"), channel.column("time"))
+
+
+def _source_trembles(channel: Channel) -> tuple[F64, F64]:
+    return channel.column("source_tremble"), activity(channel.column("source_opening"), channel.column("time"))
+
+
+def _joined(channels: Sequence[Channel], pair: Callable[[Channel], tuple[F64, F64]]) -> tuple[F64, F64]:
+    pairs = [pair(c) for c in channels]
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])

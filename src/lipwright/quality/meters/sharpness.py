@@ -1,0 +1,81 @@
+"""Is the mouth as sharp as the source's: gradient strength against source frames at the same opening.
+
+Blur around the mouth is the first complaint about lip sync. A plain comparison with the source frame beneath would
+measure what the mouth does instead: teeth and a dark gap are edges that a closed mouth has not. So both sides are
+sorted by how far the lips are open, and compared only where both have been seen. A source whose mouth never opens is
+compared on the output's closed frames.
+
+The strength is the root mean square of the luma gradient (Sobel) over the outer lips grown by a sixth of the mouth's
+width, at the frame's own scale.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.faces.topology import MOUTH_LEFT, MOUTH_RIGHT, OUTER_LIPS
+from lipwright.quality.report import Reading, Unmeasured
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Luma = NDArray[np.uint8] | NDArray[np.uint16]
+
+BANDS: Final = np.array([-np.inf, 0.02, 0.05, 0.1, 0.16, 0.24, np.inf])
+"""Edges of the bands of opening, outer eye distances."""
+
+_FEWEST: Final = 4
+_OUTER: Final = np.array(OUTER_LIPS)
+
+
+def gradient_strength(luma: Luma, landmarks: F32) -> float:
+    """Root mean square gradient of the mouth, in levels of `luma` per pixel; NaN if the mouth is not in the frame.
+
+    Args:
+        luma: (h, w) the frame's luma plane at its own depth.
+        landmarks: (478, 2 or 3) points in pixels of that plane.
+    """
+    lips = landmarks[_OUTER, :2]
+    width = float(np.linalg.norm(landmarks[MOUTH_LEFT, :2] - landmarks[MOUTH_RIGHT, :2]))
+    grow = max(2, round(width / 6))
+    low = np.floor(lips.min(axis=0)).astype(int) - grow - 1
+    high = np.ceil(lips.max(axis=0)).astype(int) + grow + 2
+    x0, y0 = (int(v) for v in np.maximum(low, 0))
+    x1, y1 = min(int(high[0]), luma.shape[1]), min(int(high[1]), luma.shape[0])
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return float("nan")
+    mouth = np.zeros((y1 - y0, x1 - x0), dtype=np.uint8)
+    cv2.fillPoly(mouth, [np.round(lips - (x0, y0)).astype(np.int32)], 1)
+    mouth = cv2.dilate(mouth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))
+    patch = luma[y0:y1, x0:x1].astype(np.float32)
+    across, down = (cv2.Sobel(patch, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
+    square = (np.square(across) + np.square(down))[mouth > 0]
+    return float(np.sqrt(square.mean())) if len(square) else float("nan")
+
+
+def sharpness_ratio(output: tuple[F64, F64], source: tuple[F64, F64]) -> Reading:
+    """The ratio from (strength, opening) of the output's frames and of the source's; NaN frames are left out.
+
+    The geometric mean over bands of opening that both sides have, weighted by the output's frames.
+    """
+    ratios, weights = [], []
+    for mine, theirs in zip(_by_band(*output), _by_band(*source), strict=True):
+        if len(mine) >= _FEWEST and len(theirs) >= _FEWEST:
+            ratios.append(np.log(_level(mine) / _level(theirs)))
+            weights.append(len(mine))
+    if not ratios:
+        return Unmeasured("output and source have no frames of like opening to compare")
+    return float(np.exp(np.average(ratios, weights=weights)))
+
+
+def _by_band(strength: F64, openings: F64) -> list[F64]:
+    seen = np.isfinite(strength) & np.isfinite(openings)
+    band = np.digitize(openings[seen], BANDS) - 1
+    return [strength[seen][band == b] for b in range(len(BANDS) - 1)]
+
+
+def _level(strengths: F64) -> float:
+    return max(float(np.mean(strengths)), 1e-3)
