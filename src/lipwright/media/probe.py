@@ -1,0 +1,391 @@
+"""What is in a media file, found without decoding more than its first frames.
+
+When each frame is shown is read off the packets of the video stream: FFmpeg's demuxers have applied edit lists (packets
+outside the edit are marked to be discarded), and sorting the presentation times undoes B-frame reordering. That costs
+one pass over the file and no decoding, and is exact for codecs in which every packet is one shown frame. Where packets
+and frames do not correspond (hidden frames, missing timestamps, pictures made of two field packets) the first decoded
+frames disagree with the packets, and the grid is taken from a decoding pass instead.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice, pairwise
+from pathlib import Path
+from statistics import median_low
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from lipwright.errors import AudioInvalid, MediaError
+from lipwright.media.frames import Turn, display_layout, turn_of, unpacking_of
+from lipwright.media.guard import (
+    AS_AUDIO,
+    AS_VIDEO,
+    AUDIO_DECODERS,
+    STILL_DECODERS,
+    STILL_DEMUXERS,
+    VIDEO_DECODERS,
+    Limits,
+    Purpose,
+    open_media,
+)
+from lipwright.media.info import AudioInfo, ColourTags, MediaInfo, StreamClock, VideoInfo
+from lipwright.media.pixels import matrix_of
+from lipwright.timeline.edl import FrameGrid
+
+# Codecs in which a packet may be a hidden frame or none at all: their grid is always counted by decoding.
+_UNEVEN = frozenset({"vp8", "mpeg4", "msmpeg4v2", "msmpeg4v3", "h263", "theora"})
+_VERIFIED = 24  # frames decoded to check the packets' word
+_STILL_RATE = 25
+
+
+def probe(path: str | os.PathLike[str], limits: Limits | None = None) -> MediaInfo:
+    """What is in the file at `path`; a file without video is described by its audio alone.
+
+    Raises:
+        VideoInaccessible: it cannot be opened.
+        MediaError: it is not media of a supported kind, or holds neither video nor audio.
+        ResolutionUnsupported, DurationExceeded: it goes beyond `limits`.
+    """
+    return _probe(path, AS_VIDEO, limits or Limits())
+
+
+def probe_audio(path: str | os.PathLike[str], limits: Limits | None = None) -> MediaInfo:
+    """Like `probe` for a file given as audio: its video, if any, is not looked at.
+
+    Raises:
+        AudioInaccessible: it cannot be opened.
+        AudioInvalid: it is not media of a supported kind or has no sound.
+        DurationExceeded: it goes beyond `limits`.
+    """
+    return _probe(path, AS_AUDIO, limits or Limits())
+
+
+def _probe(path: str | os.PathLike[str], purpose: Purpose, limits: Limits) -> MediaInfo:
+    source = _Source(path, purpose, limits)
+    name = source.name
+    with source.open() as container:
+        still = container.format.name in STILL_DEMUXERS
+        picked = video_stream(container, name) if purpose is AS_VIDEO else None
+        sound = audio_stream(container)
+        if picked is None and sound is None:
+            missing = "neither video nor sound" if purpose is AS_VIDEO else "no sound"
+            raise purpose.broken(f"{name!r} holds {missing} that can be decoded.")
+        if picked is not None:
+            limits.check_size(picked.codec_context.width, picked.codec_context.height, repr(name))
+        if container.duration and not still:
+            limits.check_duration(Fraction(container.duration, av.time_base), repr(name))
+        kind = container.format.name
+        # Kept as a number: a stream object is worth nothing once its container is closed.
+        shown = None if picked is None else picked.index
+        audio = None if sound is None else _audio(container, sound)
+    warnings: list[str] = []
+    heard = None if audio is None else _first_sample(source, audio.index)
+    if audio is not None and heard is None:
+        if shown is None:
+            raise AudioInvalid(f"The sound of {name!r} cannot be decoded.")
+        warnings.append("the sound cannot be decoded and is left out")
+        audio = None
+    video, origin = None, heard or Fraction(0)
+    if shown is not None:
+        video, origin = _video(source, shown, heard, still, warnings)
+    if audio is not None and heard is not None:
+        audio = replace(audio, start=heard - origin)
+    return MediaInfo(name, kind, Path(path).stat().st_size, video, audio, origin, still, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file that is opened anew for every pass over it: seeking back to the very start is not reliable everywhere."""
+
+    path: str | os.PathLike[str]
+    purpose: Purpose
+    limits: Limits
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def open(self) -> AbstractContextManager[InputContainer]:
+        return open_media(self.path, self.purpose, self.limits)
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream | None:
+    """The first video stream that is not cover art, or None.
+
+    Raises:
+        MediaError: if there is video but in no supported codec.
+    """
+    still = container.format.name in STILL_DEMUXERS
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:
+            continue
+        codec = _decoder_name(stream)
+        if codec not in (STILL_DECODERS if still else VIDEO_DECODERS):
+            raise MediaError(f"The video of {name!r} is in a codec that is not supported ({codec or 'unknown'}).")
+        return stream
+    return None
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first audio stream in a supported codec, or None."""
+    for stream in container.streams.audio:
+        codec = _decoder_name(stream)
+        if (codec in AUDIO_DECODERS or codec.startswith("pcm_")) and stream.codec_context.sample_rate > 0:
+            return stream
+    return None
+
+
+def video_at(container: InputContainer, index: int) -> VideoStream:
+    """The video stream with container index `index` (PyAV leaves out kinds of stream it does not know)."""
+    return next(stream for stream in container.streams.video if stream.index == index)
+
+
+def audio_at(container: InputContainer, index: int) -> AudioStream:
+    """The audio stream with container index `index`."""
+    return next(stream for stream in container.streams.audio if stream.index == index)
+
+
+def _decoder_name(stream: VideoStream | AudioStream) -> str:
+    context = stream.codec_context
+    return context.name if context is not None else ""
+
+
+@dataclass(slots=True)
+class _Timing:
+    """Raw timestamps of the shown frames, ascending; which are key frames; and when the last one ends."""
+
+    pts: Sequence[int]
+    keys: tuple[int, ...]
+    end: int
+    by_order: bool = False
+
+
+def _video(
+    source: _Source, index: int, heard: Fraction | None, still: bool, warnings: list[str]
+) -> tuple[VideoInfo, Fraction]:
+    """The description of video stream `index` and the origin of presentation time."""
+    with source.open() as container:
+        stream = video_at(container, index)
+        head = list(islice(decoded_frames(container, stream), 1 if still else _VERIFIED))
+        if not head:
+            raise MediaError(f"The video of {source.name!r} cannot be decoded: its content is damaged.")
+        first = head[0]
+        source.limits.check_size(first.width, first.height, repr(source.name))
+        time_base = Fraction(1, _STILL_RATE) if still else stream.time_base or Fraction(1, 90000)
+        timing = _still_timing() if still else _timing(source, stream, [frame.pts for frame in head])
+        start = timing.pts[0] * time_base
+        origin = start if heard is None else min(start, heard)
+        clock = StreamClock.relative_to(origin, time_base)
+        grid = FrameGrid(array("q", map(clock.to_grid, timing.pts)), clock.grid_base, clock.to_grid(timing.end))
+        source.limits.check_duration((timing.end - timing.pts[0]) * time_base, repr(source.name))
+        turn, honoured = turn_of(first)
+        if not honoured:
+            warnings.append("a rotation that is no quarter turn is ignored")
+        if unpacking_of(first.format.name).note:
+            warnings.append(f"{first.format.name} pictures: {unpacking_of(first.format.name).note}")
+        if timing.by_order:
+            warnings.append("the file's timestamps are unusable; a constant frame rate is assumed")
+        return _describe(stream, first, turn, timing, clock, grid), origin
+
+
+
+
+def _describe(
+    stream: VideoStream, first: av.VideoFrame, turn: Turn, timing: _Timing, clock: StreamClock, grid: FrameGrid
+) -> VideoInfo:
+    context = stream.codec_context
+    deltas = [b - a for a, b in pairwise(timing.pts)] or [timing.end - timing.pts[0]]
+    constant, rate = _rate(timing, clock.time_base, stream)
+    swap = turn.transpose
+    ratio = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
+    ratio = ratio if ratio > 0 else Fraction(1)
+    width, height = (first.height, first.width) if swap else (first.width, first.height)
+    colour = ColourTags(
+        int(first.color_primaries) or 2,
+        int(first.color_trc) or 2,
+        int(first.colorspace),
+        {1: False, 2: True}.get(int(first.color_range)),
+    )
+    return VideoInfo(
+        index=stream.index,
+        codec=context.name,
+        width=width,
+        height=height,
+        coded_width=first.width,
+        coded_height=first.height,
+        turn=turn,
+        sample_aspect_ratio=1 / ratio if swap else ratio,
+        pixel_format=first.format.name,
+        layout=display_layout(first.format.name, turn, colour.full_range is True and not first.format.is_rgb),
+        colour=colour,
+        matrix="bt709" if unpacking_of(first.format.name).convert and first.format.is_rgb else matrix_of(colour.matrix, height),
+        grid=grid,
+        keys=timing.keys,
+        clock=clock,
+        by_order=timing.by_order,
+        constant_rate=constant,
+        average_rate=rate,
+        frame_duration=median_low(deltas) * clock.time_base,
+        duration=(timing.end - timing.pts[0]) * clock.time_base,
+    )
+
+
+def _rate(timing: _Timing, time_base: Fraction, stream: VideoStream) -> tuple[bool, Fraction]:
+    """Whether the frame rate is constant to within a tick, and the average rate.
+
+    A container with coarse ticks (Matroska: 1 ms) cannot state 30000/1001 exactly; if the rate its header gives fits
+    every timestamp, that is taken for the exact one.
+    """
+    pts = timing.pts
+    span, count = (pts[-1] - pts[0], len(pts) - 1) if len(pts) > 1 else (timing.end - pts[0], 1)
+    average = Fraction(count) / (span * time_base)
+    for rate in (stream.average_rate, stream.guessed_rate, average):
+        if not rate:
+            continue
+        step = 1 / (rate * time_base)
+        if all(abs(at - pts[0] - i * step) <= 1 for i, at in enumerate(pts)):
+            return True, Fraction(rate)
+    return False, average
+
+
+def _timing(source: _Source, stream: VideoStream, decoded: list[int | None]) -> _Timing:
+    """The timing of a stream whose first decoded frames have the timestamps `decoded`."""
+    if _decoder_name(stream) not in _UNEVEN and None not in decoded:
+        timing = _timing_of_packets(source, stream.index)
+        if timing is not None and list(timing.pts[: len(decoded)]) == decoded:
+            return timing
+    return _timing_of_frames(source, stream.index)
+
+
+def _timing_of_packets(source: _Source, index: int) -> _Timing | None:
+    """Timing from the packets alone, or None if they do not tell."""
+    shown: list[tuple[int, int, bool]] = []
+    with source.open() as container:
+        for packet in _packets(container, video_at(container, index)):
+            if packet.size and not packet.is_discard:
+                if packet.pts is None:
+                    return None
+                shown.append((packet.pts, packet.duration or 0, packet.is_keyframe))
+                _check_count(len(shown), source)
+    shown.sort()
+    if not shown or any(a[0] == b[0] for a, b in pairwise(shown)):
+        return None
+    pts = array("q", (entry[0] for entry in shown))
+    return _Timing(pts, tuple(i for i, entry in enumerate(shown) if entry[2]), _end(pts, shown[-1][1]))
+
+
+def _timing_of_frames(source: _Source, index: int) -> _Timing:
+    """Timing by decoding everything once."""
+    pts: array[int] = array("q")
+    keys: list[int] = []
+    count = last_duration = 0
+    usable = True
+    with source.open() as container:
+        stream = video_at(container, index)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        step = 1 / (rate * (stream.time_base or Fraction(1, 90000)))
+        for frame in decoded_frames(container, stream):
+            if frame.key_frame:
+                keys.append(count)
+            if frame.pts is None or (pts and frame.pts <= pts[-1]):
+                usable = False
+            else:
+                pts.append(frame.pts)
+                last_duration = frame.duration or 0
+            count += 1
+            _check_count(count, source)
+    if usable and pts:
+        return _Timing(pts, tuple(keys), _end(pts, last_duration))
+    nominal = array("q", (round(i * step) for i in range(count + 1)))
+    return _Timing(nominal[:-1], (0,), nominal[-1], by_order=True)
+
+
+def _still_timing() -> _Timing:
+    return _Timing(array("q", [0]), (0,), 1)
+
+
+def _end(pts: Sequence[int], last_duration: int) -> int:
+    if last_duration > 0:
+        return pts[-1] + last_duration
+    deltas = [b - a for a, b in pairwise(pts)]
+    return pts[-1] + (median_low(deltas) if deltas else 1)
+
+
+def _check_count(count: int, source: _Source) -> None:
+    if count > source.limits.max_frames:
+        most = source.limits.max_frames
+        raise MediaError(f"{source.name!r} has more than {most} frames, which is the most that is allowed.")
+
+
+def _packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[av.Packet]:  # type: ignore[type-arg]
+    """The stream's packets up to the end or the first unreadable place."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            yield next(packets)
+        except (StopIteration, av.FFmpegError, OSError):
+            return
+
+
+def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Every frame from where the container stands that decodes; packets that do not decode are skipped."""
+    if not stream.codec_context.is_open:
+        stream.thread_type = "AUTO"
+    for packet in _packets(container, stream):
+        try:
+            yield from stream.decode(packet if packet.size else None)
+        except av.EOFError:
+            return
+        except (av.FFmpegError, OSError):
+            continue
+
+
+def _first_sample(source: _Source, index: int) -> Fraction | None:
+    """Container time of the first sample that is heard (encoder priming already removed), or None if nothing decodes."""
+    with source.open() as container:
+        stream = audio_at(container, index)
+        for packet in islice(_packets(container, stream), 200):
+            try:
+                frames = stream.decode(packet if packet.size else None)
+            except (av.FFmpegError, OSError):
+                continue
+            for frame in frames:
+                if frame.samples:
+                    return Fraction(frame.pts or 0) * (frame.time_base or stream.time_base or Fraction(1))
+    return None
+
+
+# Channel layouts by count, for files that only tell how many channels there are.
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+def layout_name(name: str, channels: int) -> str:
+    """The channel layout to assume for a stream: its own, or the usual one where only the number of channels is known."""
+    return _USUAL_LAYOUTS.get(channels, name) if name.endswith("channels") else name
+
+
+def _audio(container: InputContainer, stream: AudioStream) -> AudioInfo:
+    context = stream.codec_context
+    if stream.duration and stream.time_base:
+        duration = stream.duration * stream.time_base
+    else:
+        duration = Fraction(container.duration or 0, av.time_base)
+    return AudioInfo(
+        index=stream.index,
+        codec=context.name,
+        rate=context.sample_rate,
+        layout=layout_name(context.layout.name, context.channels),
+        channels=context.channels,
+        start=Fraction(0),
+        duration=duration,
+    )
