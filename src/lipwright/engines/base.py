@@ -34,6 +34,7 @@ class PassReason(StrEnum):
     TURNED_AWAY = "turned_away"
     MOUTH_COVERED = "mouth_covered"
     DAMAGED_FRAME = "damaged_frame"
+    ENGINE_FAILED = "engine_failed"
 
 
 @dataclass(frozen=True, slots=True)

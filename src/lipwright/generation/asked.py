@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
-from pathlib import Path
 from typing import Literal
 
 from lipwright.errors import Fault, RequestError
@@ -26,7 +25,6 @@ from lipwright.timeline.request import (
     SegmentRequest,
     TextInput,
     VisualInput,
-    VisualKind,
 )
 
 Seconds = int | float | Fraction | Decimal
@@ -37,8 +35,6 @@ ONLY = "audio"
 
 FACE = "face:"
 """A `BoxesAt` address of this kind means: the boxes of that face of the whole video's analysis."""
-
-STILLS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def build_request(
     """The domain request for these inputs.
 
     Args:
-        video: a video or still.
+        video: a video or still (told by its content).
         audio: one audio, or several by name.
         segments: who says what when; none means that the only audio drives the whole video.
         choices: options for the whole video.
@@ -145,9 +141,8 @@ def build_request(
     options = _options(choices or Choices(), "options", faults)
     if faults:
         raise RequestError.of(faults)
-    kind = VisualKind.IMAGE if Path(video).suffix.lower() in STILLS else VisualKind.VIDEO
     return GenerationRequest(
-        video=VisualInput(url=os.fspath(video), kind=kind), audio=inputs, segments=tuple(asked), options=options
+        video=VisualInput(url=os.fspath(video)), audio=inputs, segments=tuple(asked), options=options
     )
 
 

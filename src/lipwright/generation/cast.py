@@ -1,0 +1,157 @@
+"""Casting: which face of the source plays each driven stretch of the output.
+
+A segment names a speaker; the source shows tracks, and a track may end at a cut while the person goes on in the next
+shot under another id. So the speaker is chosen anew for every shot that a segment touches, and a `Role` is one track
+that is driven by one segment: one job for the engine. A segment that runs to and fro (bounce) stays one role, so that
+its lips move on smoothly where the picture turns.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lipwright.engines.base import FrameTask
+from lipwright.faces.track import FaceTrack
+from lipwright.generation.ranges import Range, merged
+from lipwright.timeline.edl import EditDecisionList, LipDrive, OutputFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """Who plays a segment in one shot: the track (None: nobody can), how it was found in words, what to tell the user."""
+
+    track: FaceTrack | None
+    how: str
+    warning: str | None = None
+
+
+class Chooser(Protocol):
+    """Chooses the speaker of a segment among the faces on some source frames of one shot."""
+
+    def __call__(self, drive: LipDrive, frames: Sequence[Range]) -> Casting: ...
+
+
+@dataclass(slots=True, eq=False)
+class Role:
+    """One track driven by one segment.
+
+    Attributes:
+        number: its place in `Cast.roles`.
+        drive: what it says.
+        track: the face, None where the segment's speaker is not to be seen.
+        how: how the track was chosen, in words.
+        tasks: its frames in output order.
+        ease_in, ease_out: see `lipwright.engines.base.EngineJob`.
+    """
+
+    number: int
+    drive: LipDrive
+    track: FaceTrack | None
+    how: str
+    tasks: list[FrameTask] = field(default_factory=list)
+    ease_in: bool = True
+    ease_out: bool = True
+
+
+class Cast:
+    """All roles of an output, and which of them are on each frame.
+
+    Args:
+        edl: the plan.
+        cuts: source frames that start a new shot.
+        choose: picks the speaker of a drive in a shot.
+    """
+
+    def __init__(self, edl: EditDecisionList, cuts: Sequence[int], choose: Chooser) -> None:
+        self._cuts = sorted(cuts)
+        self._clips = edl.clips
+        self._still = edl.still
+        self._by_shot: dict[tuple[_Key, int], Role] = {}
+        self.roles: list[Role] = []
+        self.warnings: list[str] = []
+        for drive, ranges in _drives(edl):
+            self._cast(drive, ranges, choose)
+        self._hand_out_tasks(edl)
+
+    def on(self, frame: OutputFrame) -> list[tuple[Role, FrameTask]]:
+        """The roles on an output frame, each with its task."""
+        shot = self._shot(frame.source)
+        return [
+            (role, FrameTask(frame.index, frame.source, frame.time, drive.speech_time(frame.time)))
+            for drive in self._clips[frame.clip].lips
+            if (role := self._by_shot[_key(drive), shot])
+        ]
+
+    def of_segment(self, segment: int) -> list[Role]:
+        """The roles of the segment with this index."""
+        return [role for role in self.roles if role.drive.segment == segment]
+
+    def _shot(self, source: int) -> int:
+        return bisect_right(self._cuts, source)
+
+    def _cast(self, drive: LipDrive, ranges: Sequence[Range], choose: Chooser) -> None:
+        shots: dict[int, list[Range]] = {}
+        for start, stop in ranges:
+            for piece in _split(start, stop, self._cuts):
+                shots.setdefault(self._shot(piece[0]), []).append(piece)
+        mine: dict[int | None, Role] = {}
+        for shot, pieces in shots.items():
+            found = choose(drive, pieces)
+            if found.warning and found.warning not in self.warnings:
+                self.warnings.append(found.warning)
+            identity = found.track.id if found.track is not None else None
+            if identity not in mine:
+                mine[identity] = Role(len(self.roles), drive, found.track, found.how)
+                self.roles.append(mine[identity])
+            self._by_shot[_key(drive), shot] = mine[identity]
+
+    def _hand_out_tasks(self, edl: EditDecisionList) -> None:
+        """Give every role its tasks, and find out where it borders on the source's own mouth."""
+        before: list[Role] = []
+        shot_before = -1
+        for frame in edl.output_frames():
+            shot = self._shot(frame.source)
+            now = self.on(frame)
+            faces = {id(role.track) for role, _ in now}
+            faces_before = {id(role.track) for role in before}
+            same_shot = shot == shot_before
+            for role in before:
+                role.ease_out = same_shot and id(role.track) not in faces
+            for role, task in now:
+                if not role.tasks:
+                    role.ease_in = same_shot and id(role.track) not in faces_before
+                role.tasks.append(task)
+                role.ease_out = False  # until a frame follows
+            before, shot_before = [role for role, _ in now], shot
+
+
+_Key = tuple[int, object, object]
+
+
+def _key(drive: LipDrive) -> _Key:
+    """Tells drives apart without comparing their options, which may hold a box for every frame."""
+    return drive.segment, drive.output.start, drive.output.stop
+
+
+def _drives(edl: EditDecisionList) -> Iterator[tuple[LipDrive, tuple[Range, ...]]]:
+    """Every drive, in order of appearance, with the source frames it is seen on."""
+    found: dict[_Key, tuple[LipDrive, list[Range]]] = {}
+    for clip in edl.clips:
+        for drive in clip.lips:
+            shown = (0, 1) if edl.still else (clip.first, clip.stop)
+            found.setdefault(_key(drive), (drive, []))[1].append(shown)
+    for drive, ranges in found.values():
+        yield drive, merged(ranges)
+
+
+def _split(start: int, stop: int, cuts: Sequence[int]) -> Iterator[Range]:
+    """start..stop cut into pieces at `cuts` (ascending)."""
+    for cut in cuts[bisect_right(cuts, start) :]:
+        if cut >= stop:
+            break
+        yield start, cut
+        start = cut
+    yield start, stop
