@@ -161,12 +161,13 @@ class _Run:
         client: Callable[[], httpx.Client],
         total: int,
     ) -> None:
+        self._stack = stack
         self._folder = registry.folder
         self._downloads = registry.folder / ".downloads"
         self._progress = progress
         self._packages = packages
+        self._open_client = client
         self._client: httpx.Client | None = None
-        self._make_client = lambda: stack.enter_context(client())
         self._archives: dict[tuple[str, str] | str, Path] = {}
         self._failed: dict[tuple[str, str] | str, ModelFileError] = {}
         self._total = total
@@ -250,7 +251,7 @@ class _Run:
 
     def _download(self, file: ModelFile, piece: Address) -> Path:
         if self._client is None:
-            self._client = self._make_client()
+            self._client = self._stack.enter_context(self._open_client())
         size = piece.size or file.size
         target = self._downloads / hashlib.sha256(f"{piece.url} {size}".encode()).hexdigest()[:24]
         download(self._client, piece.url, target, size, self._progress, self._tell if not piece.member else None)
