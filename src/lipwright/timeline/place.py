@@ -15,12 +15,10 @@ from fractions import Fraction
 
 from lipwright.errors import Fault, RequestError
 from lipwright.timeline.grid import FrameGrid, Span
-from lipwright.timeline.options import BoxPerFrame, Options, PointOnFrame, SegmentOptions
+from lipwright.timeline.options import Options, SegmentOptions
 from lipwright.timeline.request import AudioLengths, FrameRange, GenerationRequest, SegmentRequest
+from lipwright.timeline.validate import SEGMENTS, TRIM, may_not_overlap, overlap_fault
 from lipwright.timeline.words import seconds
-
-SEGMENTS = "generation_input_segments_invalid"
-TRIM = "generation_input_trim_invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,26 +160,10 @@ def _overlaps(grid: FrameGrid, placed: list[Placed]) -> list[Fault]:
     for one in (p for p in placed if p.first < p.stop):
         reaching = [other for other in reaching if other.stop > one.first]
         for other in reaching:
-            reason = may_not_overlap(other.options, one.options)
+            pinned = one.options.preserve_timing and other.options.preserve_timing
+            reason = may_not_overlap(pinned, other.options.speaker, one.options.speaker)
             if reason:
-                a, b = sorted((other.index, one.index))
                 shared = grid.time(min(other.stop, one.stop)) - grid.time(one.first)
-                faults.append(
-                    Fault(
-                        f"segments[{b}]",
-                        f"segments[{a}] and segments[{b}] overlap by {seconds(shared)}; {reason}.",
-                        SEGMENTS,
-                    )
-                )
+                faults.append(overlap_fault(other.index, one.index, seconds(shared), reason))
         reaching.append(one)
     return faults
-
-
-def may_not_overlap(one: SegmentOptions, other: SegmentOptions) -> str:
-    """Why segments with these options may not overlap; empty if they may."""
-    if not (one.preserve_timing and other.preserve_timing):
-        return "segments may overlap only with preserve_timing"
-    named = all(isinstance(options.speaker, PointOnFrame | BoxPerFrame) for options in (one, other))
-    if not named or one.speaker == other.speaker:
-        return "overlapping segments must each name a different speaker by a point or by boxes"
-    return ""

@@ -1,7 +1,8 @@
 """A generation request as the core sees it: what to show, what to say, and which says what when.
 
 These are plain frozen objects that the JSON body (`lipwright.timeline.body`), the command line and the Python API all
-build; `lipwright.timeline.validate` says what is wrong with them. Times are exact fractions of a second.
+build; `lipwright.timeline.validate` says what is wrong with them. Times are exact fractions of a second. An input's
+`position` is its index in the JSON body's `input`, for error messages; objects built in Python need none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class VisualInput:
     asset_id: str | None = None
     ref_id: str | None = None
     kind: VisualKind = VisualKind.VIDEO
+    position: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class AudioInput:
     asset_id: str | None = None
     ref: str = "audio"
     named: bool = True
+    position: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class TextInput:
     similarity_boost: float | None = None
     ref: str = "text"
     named: bool = True
+    position: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
