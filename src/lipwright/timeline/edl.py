@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from itertools import islice
-from math import ceil, lcm
+from math import ceil, floor, lcm
 
+from lipwright.timeline.clip import Clip, Direction, LipDrive
 from lipwright.timeline.grid import FrameGrid, Span
-from lipwright.timeline.options import SegmentOptions, SyncMode
+from lipwright.timeline.options import SyncMode
+from lipwright.timeline.timemap import TimeMap
 
 __all__ = [
     "Clip",
@@ -32,6 +33,7 @@ __all__ = [
     "SoundSpan",
     "Span",
     "Speech",
+    "TimeMap",
 ]
 
 
@@ -47,64 +49,6 @@ class OutputFrame:
     duration: Fraction
     source: int
     clip: int
-
-
-@dataclass(frozen=True, slots=True)
-class LipDrive:
-    """One face to move during a clip: which face, by which part of which audio, from when on the output timeline.
-
-    At output time t the face says what `ref` holds at `audio.start + (t - output.start)`; from `audio.stop` on (and for
-    an empty `audio`) the mouth is at rest. `output` is the whole segment, which may be made of several clips.
-    `segment` is the index in the request, or -1 where one audio drives the whole video.
-    """
-
-    segment: int
-    ref: str
-    audio: Span
-    output: Span
-    options: SegmentOptions
-
-    def speech_time(self, time: Fraction) -> Fraction | None:
-        """Where in the audio the face is at output time `time`; None while the mouth is at rest."""
-        at = self.audio.start + (time - self.output.start)
-        return at if self.audio.start <= at < self.audio.stop and self.output.start <= time < self.output.stop else None
-
-
-class Direction(StrEnum):
-    """Which way a clip runs through its source range."""
-
-    FORWARD = "forward"
-    BACKWARD = "backward"
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A stretch of output made of one run through the source.
-
-    Attributes:
-        output: where it is on the output timeline.
-        source: the source time it runs through, from the start, or from the stop when `direction` is backward.
-        first, stop: the source frames it shows are first..stop-1.
-        direction: forward or backward.
-        rate: source seconds per output second. At 1 every source frame is shown for its own duration; at any other
-            rate frames of the nominal duration are picked by time; 0 holds frame `first`.
-        segment: index of the (first) segment it belongs to, -1 for a whole-video sync, None in a gap.
-        lips: the faces to move; empty in a gap.
-    """
-
-    output: Span
-    source: Span
-    first: int
-    stop: int
-    direction: Direction
-    rate: Fraction
-    segment: int | None
-    lips: tuple[LipDrive, ...] = ()
-
-    def source_time(self, time: Fraction) -> Fraction:
-        """The source time shown at output time `time`, which lies in `output`."""
-        gone = (time - self.output.start) * self.rate
-        return self.source.start + gone if self.direction is Direction.FORWARD else self.source.stop - gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +121,12 @@ class EditDecisionList:
     """The whole plan.
 
     Attributes:
-        grid: the source's frames; for a still a grid of one frame.
+        grid: the source's frames; for a still the virtual grid of its repetitions, of which `Clip.first` and `stop`
+            are indices too.
         still: every output frame shows source frame 0.
         frame_duration: the nominal duration of a frame in seconds.
+        held: source frames that stand still for long (screen recordings and calls leave out frames while nothing
+            moves). Where lips have to move on one it is shown again and again at the nominal rate.
         clips: in output order, covering [0, duration) without gap or overlap.
         sound: in order of start, covering [0, duration) without gap; see `SoundSpan` for overlaps.
         segments: what became of each segment, in request order.
@@ -189,6 +136,7 @@ class EditDecisionList:
     grid: FrameGrid
     still: bool
     frame_duration: Fraction
+    held: frozenset[int]
     clips: tuple[Clip, ...]
     sound: tuple[SoundSpan, ...]
     segments: tuple[SegmentReport, ...]
@@ -198,6 +146,11 @@ class EditDecisionList:
     def duration(self) -> Fraction:
         """Length of the output in seconds."""
         return self.clips[-1].output.stop
+
+    @property
+    def time_map(self) -> TimeMap:
+        """Source time <-> output time."""
+        return TimeMap(self.clips)
 
     @property
     def time_base(self) -> Fraction:
@@ -232,22 +185,36 @@ class EditDecisionList:
 
     def _walk(self, clip: Clip) -> Iterator[tuple[Fraction, int]]:
         """Output time and source frame of every frame of one clip."""
-        start, time = clip.output.start, self.grid.time
-        if clip.rate == 1 and clip.direction is Direction.FORWARD:
-            shift = start - time(clip.first)
-            for frame in range(clip.first, clip.stop):
-                yield time(frame) + shift, frame
-        elif clip.rate == 1:
-            turn = start + time(clip.stop)
-            for frame in range(clip.stop - 1, clip.first - 1, -1):
-                yield turn - time(frame + 1), frame
+        if clip.rate == 1:
+            forward = clip.direction is Direction.FORWARD
+            for frame in range(clip.first, clip.stop) if forward else range(clip.stop - 1, clip.first - 1, -1):
+                at = self._at(clip, frame)
+                yield at, frame
+                for part in range(1, self._parts(clip, frame)):
+                    yield at + part * self.frame_duration, frame
         else:
             for step in range(self._clip_frames(clip)):
-                at = start + step * self.frame_duration
+                at = clip.output.start + step * self.frame_duration
                 yield at, min(max(self.grid.frame_at(clip.source_time(at)), clip.first), clip.stop - 1)
 
+    def _at(self, clip: Clip, frame: int) -> Fraction:
+        """When source frame `frame` of a clip at its own speed is first shown."""
+        if clip.direction is Direction.FORWARD:
+            return clip.output.start + self.grid.time(frame) - self.grid.time(clip.first)
+        return clip.output.start + self.grid.time(clip.stop) - self.grid.time(frame + 1)
+
+    def _parts(self, clip: Clip, frame: int) -> int:
+        """How many output frames source frame `frame` of a clip at its own speed becomes; see `held`."""
+        if not clip.lips or frame not in self.held:
+            return 1
+        shown = min(self.grid.duration_of(frame), clip.output.stop - self._at(clip, frame))
+        return max(1, floor(shown / self.frame_duration))
+
     def _clip_frames(self, clip: Clip) -> int:
-        return clip.stop - clip.first if clip.rate == 1 else ceil(clip.output.duration / self.frame_duration)
+        if clip.rate != 1:
+            return ceil(clip.output.duration / self.frame_duration)
+        more = (self._parts(clip, frame) - 1 for frame in self.held if clip.first <= frame < clip.stop)
+        return clip.stop - clip.first + sum(more)
 
     def _last_is_too_short(self) -> bool:
         """Whether the end of the output leaves less than half a nominal frame of a frame that lasts longer.
@@ -255,13 +222,14 @@ class EditDecisionList:
         Such a sliver is left out, and the frame before it is held: players and encoders stumble over it.
         """
         clip = self.clips[-1]
+        count = self._clip_frames(clip)
         if clip.rate != 1:
-            whole = self._clip_frames(clip) * self.frame_duration
+            shown = clip.output.duration - (count - 1) * self.frame_duration
             last = self.frame_duration
         else:
-            whole = self.grid.time(clip.stop) - self.grid.time(clip.first)
             edge = clip.stop - 1 if clip.direction is Direction.FORWARD else clip.first
-            last = self.grid.time(edge + 1) - self.grid.time(edge)
-        shown = last - (whole - clip.output.duration)
-        only = len(self.clips) == 1 and self._clip_frames(clip) == 1
+            before = (self._parts(clip, edge) - 1) * self.frame_duration
+            shown = clip.output.stop - self._at(clip, edge) - before
+            last = self.grid.duration_of(edge) - before
+        only = len(self.clips) == 1 and count == 1
         return shown < last and shown * 2 < self.frame_duration and not only

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, pairwise
 from math import floor
 
 _SAMPLES = 2000
@@ -72,6 +73,10 @@ class FrameGrid:
             return self.start
         return self.stop if frame >= len(self.pts) else int(self.pts[frame]) * self.time_base
 
+    def duration_of(self, frame: int) -> Fraction:
+        """How long frame `frame` is shown, in seconds."""
+        return self.time(frame + 1) - self.time(frame)
+
     def frame_at(self, time: Fraction) -> int:
         """The frame on screen at `time` seconds; the first before the video starts, the last after it ends."""
         return max(0, bisect_right(self.pts, floor(time / self.time_base)) - 1)
@@ -87,6 +92,14 @@ class FrameGrid:
         """The frame (0..len) whose start is nearest to `time`; of two equally near ones the earlier."""
         before = self.frame_at(time)
         return before if time - self.time(before) <= self.time(before + 1) - time else before + 1
+
+    def longer_than(self, duration: Fraction) -> frozenset[int]:
+        """The frames that are shown for longer than `duration` seconds."""
+        if isinstance(self.pts, range) and self.pts.step * self.time_base <= duration:
+            return frozenset()
+        most = floor(duration / self.time_base)
+        gaps = enumerate(pairwise(chain(self.pts, (self.end,))))
+        return frozenset(frame for frame, (start, stop) in gaps if stop - start > most)
 
     def frame_duration(self) -> Fraction:
         """The nominal duration of a frame in seconds.

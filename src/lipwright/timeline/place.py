@@ -15,9 +15,9 @@ from fractions import Fraction
 
 from lipwright.errors import Fault, RequestError
 from lipwright.timeline.grid import FrameGrid, Span
-from lipwright.timeline.options import Options, SegmentOptions
+from lipwright.timeline.options import BoxPerFrame, Options, PointOnFrame, SegmentOptions
 from lipwright.timeline.request import AudioLengths, FrameRange, GenerationRequest, SegmentRequest
-from lipwright.timeline.validate import SEGMENTS, TRIM, may_not_overlap, overlap_fault
+from lipwright.timeline.validate import FACE, SEGMENTS, TRIM, may_not_overlap, overlap_fault
 from lipwright.timeline.words import seconds
 
 
@@ -46,7 +46,11 @@ def place(grid: FrameGrid, lengths: AudioLengths, request: GenerationRequest, fr
     if not request.segments:
         audio = request.audio[0].ref
         whole, sound = Span(grid.start, grid.stop), Span(Fraction(0), lengths[audio])
-        return [Placed(-1, audio, request.options.in_force(), False, whole, 0, len(grid), sound, sound, ())]
+        chosen = request.options.in_force()
+        fault, told = _face(grid, chosen, "options")
+        if fault is not None:
+            raise RequestError.of([fault])
+        return [Placed(-1, audio, chosen, chosen.preserve_timing, whole, 0, len(grid), sound, sound, told)]
     faults: list[Fault] = []
     placed = []
     for index, segment in enumerate(request.segments):
@@ -86,7 +90,10 @@ def _place(
 ) -> Placed | None:
     name = f"segments[{index}]"
     chosen = segment.options.over(options).in_force()
-    happened: list[str] = []
+    fault, told = _face(grid, chosen, f"{name}.optionsOverride" if segment.options.speaker else "options")
+    if fault is not None and fault not in faults:
+        faults.append(fault)
+    happened = list(told)
     if isinstance(segment.range, FrameRange):
         span = Span(grid.time(segment.range.start), grid.time(segment.range.stop))
         if segment.range.start >= len(grid):
@@ -151,6 +158,21 @@ def _place(
             )
     pinned = segment.aligned or chosen.preserve_timing
     return Placed(index, segment.ref, chosen, pinned, span, first, stop, wanted, audio, tuple(happened))
+
+
+def _face(grid: FrameGrid, options: SegmentOptions, path: str) -> tuple[Fault | None, tuple[str, ...]]:
+    """What is wrong with, or to be said about, the chosen face on a video of so many frames."""
+    field = f"{path}.active_speaker_detection"
+    match options.speaker:
+        case PointOnFrame(frame) if frame >= len(grid):
+            sentence = f"{field}.frame_number is {frame}, but the last frame of the video is {len(grid) - 1}."
+            return Fault(f"{field}.frame_number", sentence, FACE), ()
+        case BoxPerFrame(boxes) if len(boxes) != len(grid):
+            short = len(boxes) < len(grid)
+            less = "after them the speaker counts as not shown" if short else "the rest is not used"
+            return None, (f"{field} has boxes for {len(boxes)} frames, but the video has {len(grid)}; {less}.",)
+        case _:
+            return None, ()
 
 
 def _overlaps(grid: FrameGrid, placed: list[Placed]) -> list[Fault]:

@@ -24,6 +24,9 @@ from lipwright.timeline.words import seconds
 STILL_FRAME = Fraction(1, 25)
 """How long a frame of a still is shown."""
 
+LONG_HOLD = Fraction(1, 8)
+"""A frame that is shown for longer, and for longer than two nominal frames, is repeated where lips have to move."""
+
 
 def plan(grid: FrameGrid, lengths: AudioLengths, request: GenerationRequest) -> EditDecisionList:
     """The plan for `request` on a video with frames `grid` and audio of the given exact `lengths` (seconds, by ref).
@@ -53,6 +56,7 @@ def plan(grid: FrameGrid, lengths: AudioLengths, request: GenerationRequest) -> 
         grid=grid,
         still=still,
         frame_duration=frame_duration,
+        held=frozenset() if still else grid.longer_than(max(LONG_HOLD, 2 * frame_duration)),
         clips=clips,
         sound=sound_of(clips, still=still),
         segments=reports,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from lipwright.timeline.edl import Clip, Direction, LipDrive, Original, Silence, SoundSpan, Speech
+from lipwright.timeline.edl import Clip, Direction, Original, Silence, SoundSpan, Speech
 from lipwright.timeline.grid import Span
 
 
@@ -20,15 +20,15 @@ def sound_of(clips: Sequence[Clip], *, still: bool = False) -> tuple[SoundSpan, 
     played backwards or stretched.
     """
     spans: list[SoundSpan] = []
-    spoken: list[LipDrive] = []
+    spoken: set[int] = set()
     for clip in clips:
         if not clip.lips:
             content = Silence() if still else Original(clip.source.start)
             spans.append(SoundSpan(clip.output, content))
             continue
         for drive in clip.lips:
-            if drive not in spoken[-len(clip.lips) - 1 :]:
-                spoken.append(drive)
+            if drive.segment not in spoken:
+                spoken.add(drive.segment)
                 if drive.audio.duration > 0:
                     heard = Span(drive.output.start, drive.output.start + drive.audio.duration)
                     spans.append(SoundSpan(heard, Speech(drive.ref, drive.audio.start)))

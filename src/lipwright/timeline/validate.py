@@ -196,8 +196,10 @@ def _overlaps(request: GenerationRequest) -> Iterator[Fault]:
                 reason = may_not_overlap(
                     all(bool(options.preserve_timing) for options in chosen), chosen[0].speaker, chosen[1].speaker
                 )
-                if reason and found < _MOST_OVERLAPS:
+                if reason:
                     found += 1
+                    if found > _MOST_OVERLAPS:
+                        return
                     shared = min(end, stop) - start
                     amount = seconds(shared) if unit is Span else f"{shared} frames"
                     yield overlap_fault(other, index, amount, reason)
