@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipwright.cli.grammar import (
-    Auto,
-    BoxFile,
-    Face,
-    GrammarError,
-    Largest,
-    Point,
-    Range,
-    SegmentArgument,
-    named,
-    seconds,
-    segment,
-    speaker,
-    time_range,
-)
+from lipwright.cli.grammar import GrammarError, Range, named, seconds, segment, sounds, speaker, time_range
+from lipwright.generation.asked import BoxFile, Face, Segment, Text
+from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent
 
 
 @pytest.mark.parametrize(
@@ -76,11 +66,11 @@ def test_empty_values_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "choice"),
     [
-        ("auto", Auto()),
-        ("prominent", Largest()),
+        ("auto", ActiveSpeaker()),
+        ("prominent", Prominent()),
         ("face2", Face(2)),
-        ("120:640,360", Point(120, 640, 360)),
-        ("0:1.5,2.5", Point(0, 1.5, 2.5)),
+        ("120:640,360", PointOnFrame(120, 640, 360)),
+        ("0:1.5,2.5", PointOnFrame(0, 1.5, 2.5)),
         ("dir/boxes.json", BoxFile("dir/boxes.json")),
     ],
 )
@@ -97,14 +87,14 @@ def test_what_is_not_a_speaker_is_named(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("2-5=a", SegmentArgument(Range(2, 5), "a")),
-        ("6-8=b@1.5-3.5", SegmentArgument(Range(6, 8), "b", Range(1.5, 3.5))),
-        ("f50-f100=a/face2", SegmentArgument(Range(50, 100, True), "a", None, Face(2))),
-        ("1:00-1:02=a@0-2/auto", SegmentArgument(Range(60, 62), "a", Range(0, 2), Auto())),
-        ("0-1=a/d/b.json", SegmentArgument(Range(0, 1), "a", None, BoxFile("d/b.json"))),
+        ("2-5=a", Segment(2, 5, "a")),
+        ("6-8=b@1.5-3.5", Segment(6, 8, "b", crop=(1.5, 3.5))),
+        ("f50-f100=a/face2", Segment(50, 100, "a", frames=True, speaker=Face(2))),
+        ("1:00-1:02=a@0-2/auto", Segment(60, 62, "a", crop=(0, 2), speaker=ActiveSpeaker())),
+        ("0-1=a/d/b.json", Segment(0, 1, "a", speaker=BoxFile("d/b.json"))),
     ],
 )
-def test_segments(text: str, value: SegmentArgument) -> None:
+def test_segments(text: str, value: Segment) -> None:
     assert segment(text) == value
 
 
@@ -112,3 +102,33 @@ def test_segments(text: str, value: SegmentArgument) -> None:
 def test_malformed_segments_are_refused(text: str) -> None:
     with pytest.raises(GrammarError):
         segment(text)
+
+
+def test_frames_stay_whole_numbers() -> None:
+    assert isinstance(segment("f1-f2=a").start, int)
+
+
+def test_one_sound_needs_no_name_and_several_do() -> None:
+    assert sounds(["x.wav"], [], []) == {"audio": "x.wav"}
+    assert sounds(["a=x.wav"], ["b=Hello"], ["heart"]) == {"a": "x.wav", "b": Text("Hello", voice="heart")}
+    with pytest.raises(GrammarError, match="needs a name"):
+        sounds(["x.wav", "y.wav"], [], [])
+
+
+def test_voices_belong_to_texts() -> None:
+    texts = sounds([], ["a=One", "b=Two"], ["a=elevenlabs:xyz", "heart"])
+    assert texts == {"a": Text("One", voice="xyz", provider="elevenlabs"), "b": Text("Two", voice="heart")}
+    with pytest.raises(GrammarError, match="names no --text"):
+        sounds(["a=x.wav"], [], ["a=heart"])
+
+
+@pytest.mark.parametrize(("audio", "voice"), [(["a=x", "a=y"], []), (["a=x"], ["v", "w"])])
+def test_nothing_is_given_twice(audio: list[str], voice: list[str]) -> None:
+    with pytest.raises(GrammarError, match=r"two inputs|given twice"):
+        sounds(audio, [], voice)
+
+
+def test_a_file_may_have_an_equals_sign_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a=b.wav"
+    path.touch()
+    assert sounds([str(path)], [], []) == {"audio": str(path)}

@@ -4,6 +4,7 @@
     INPUT    speech.wav          a=speech.wav      a name is needed once there are segments
     SEGMENT  RANGE=NAME[@RANGE][/SPEAKER]          2-5=a   6-8=b@1.5-3.5   f50-f100=a/face2
     SPEAKER  auto | prominent | faceN | FRAME:X,Y | FILE.json
+    VOICE    NAME | PROVIDER:NAME
 
 Everything here is text in, plain values out: nothing is opened, and whether times make sense is the timeline's
 business, so that the command, the Python API and a JSON request are judged by the same rules. What cannot be read at
@@ -13,7 +14,12 @@ all is a `GrammarError`, which the command turns into a usage error.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from lipwright.generation.asked import ONLY, BoxFile, Face, Segment, Sound, Speaker, Text
+from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 _TIME = r"(?:(?:[0-9]+:)?[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
@@ -34,52 +40,6 @@ class Range:
     start: float
     stop: float
     frames: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """Face number `number` of the sheet that `lipwright faces --sheet` draws."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The face at pixel (x, y) of source frame `frame`."""
-
-    frame: int
-    x: float
-    y: float
-
-
-@dataclass(frozen=True, slots=True)
-class Auto:
-    """Who is speaking in the original sound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Largest:
-    """The most prominent face."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoxFile:
-    """A JSON file with one box or null per frame."""
-
-    path: str
-
-
-Speaker = Face | Point | Auto | Largest | BoxFile
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentArgument:
-    """One `--segment`, as written."""
-
-    range: Range
-    name: str
-    crop: Range | None = None
-    speaker: Speaker | None = None
 
 
 def seconds(text: str) -> float:
@@ -116,19 +76,19 @@ def named(text: str) -> tuple[str | None, str]:
 def speaker(text: str) -> Speaker:
     """`auto`, `prominent`, `face2`, `FRAME:X,Y` or the path of a JSON file with one box or null per frame."""
     if text == "auto":
-        return Auto()
+        return ActiveSpeaker()
     if text == "prominent":
-        return Largest()
+        return Prominent()
     if (face := _FACE.fullmatch(text)) and int(face[1]) > 0:
         return Face(int(face[1]))
     if point := _POINT.fullmatch(text):
-        return Point(int(point[1]), float(point[2]), float(point[3]))
+        return PointOnFrame(int(point[1]), float(point[2]), float(point[3]))
     if text.endswith(".json"):
         return BoxFile(text)
     raise GrammarError(f"'{text}' is not a speaker; write auto, prominent, faceN (N from 1), FRAME:X,Y or FILE.json")
 
 
-def segment(text: str) -> SegmentArgument:
+def segment(text: str) -> Segment:
     """`RANGE=NAME[@RANGE][/SPEAKER]`."""
     where, equals, rest = text.partition("=")
     if not equals:
@@ -140,4 +100,41 @@ def segment(text: str) -> SegmentArgument:
     cropped = time_range(crop) if at else None
     if cropped is not None and cropped.frames:
         raise GrammarError(f"segment '{text}' crops its audio by frames; audio is cropped in seconds, as in a@1.5-3.5")
-    return SegmentArgument(time_range(where), name, cropped, speaker(who) if slash else None)
+    shown = time_range(where)
+    return Segment(
+        int(shown.start) if shown.frames else shown.start,
+        int(shown.stop) if shown.frames else shown.stop,
+        name,
+        crop=(cropped.start, cropped.stop) if cropped is not None else None,
+        frames=shown.frames,
+        speaker=speaker(who) if slash else None,
+    )
+
+
+def sounds(audio: Sequence[str], text: Sequence[str], voice: Sequence[str]) -> dict[str, Sound]:
+    """What `--audio`, `--text` and `--voice` give, by name; the only one may go without a name."""
+    voices: dict[str | None, str] = {}
+    for name, value in map(named, voice):
+        if name in voices:
+            raise GrammarError(f"--voice is given twice for {name or 'every text'}")
+        voices[name] = value
+    given = [("--audio", (None, value) if Path(value).is_file() else named(value)) for value in audio]
+    given += [("--text", named(value)) for value in text]
+    found: dict[str, Sound] = {}
+    for option, (name, value) in given:
+        if name is None and len(given) > 1:
+            raise GrammarError(f"{option} '{value}' needs a name since there are several, as in a={value}")
+        if (name or ONLY) in found:
+            raise GrammarError(f"the name '{name}' is given to two inputs")
+        spoken_by = voices.get(name) or voices.get(None)
+        found[name or ONLY] = spoken(value, spoken_by) if option == "--text" else value
+    for name in voices:
+        if name is not None and not isinstance(found.get(name), Text):
+            raise GrammarError(f"--voice '{name}={voices[name]}' names no --text")
+    return found
+
+
+def spoken(words: str, voice: str | None) -> Text:
+    """`words` spoken by `voice`, which may name its provider, as in `elevenlabs:VOICE`."""
+    provider, colon, name = (voice or "").rpartition(":")
+    return Text(words, voice=name or None, provider=provider if colon else None)

@@ -21,7 +21,7 @@ from lipwright.timeline.edl import EditDecisionList, LipDrive, OutputFrame
 
 @dataclass(frozen=True, slots=True)
 class Casting:
-    """Who plays a segment in one shot: the track (None: nobody can), how it was found in words, what to tell the user."""
+    """Who plays a segment in one shot: the track (None: nobody can), how it was found, and what to tell the user."""
 
     track: FaceTrack | None
     how: str

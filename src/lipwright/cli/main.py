@@ -1,0 +1,77 @@
+"""The `lipwright` command: what it can do, and how it ends.
+
+Exit codes: 0 done; 1 the job or its media failed, with one sentence on standard error that says why; 2 the command line
+could not be read; 130 stopped by Ctrl-C. Each command lives in a module of its own and imports what it needs when it
+runs, so that `lipwright --help` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from lipwright import __version__
+from lipwright.cli import demo, doctor, evaluate, faces, models, probe, speech, sync
+from lipwright.cli.interrupt import Interrupted
+from lipwright.errors import LipwrightError, RequestError
+
+app = typer.Typer(
+    name="lipwright",
+    help="Lip-sync a video to new speech: different audio on different time ranges, with the subject's own mouth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("sync")(sync.sync)
+app.command("probe")(probe.probe)
+app.command("faces")(faces.faces)
+app.command("speak")(speech.speak)
+app.command("visemes")(speech.visemes)
+app.command("voices")(speech.voices)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"lipwright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command as a whole."""
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command and end the process with its exit code."""
+    try:
+        app(arguments)
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(stopped.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except LipwrightError as error:
+        print(sentence(error), file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def sentence(error: LipwrightError) -> str:
+    """What went wrong and what to do about it, one line per fault of a request."""
+    if isinstance(error, RequestError):
+        lines = [f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in error.faults]
+    else:
+        lines = [error.message]
+    text = "\n".join(" ".join(line.split()) for line in lines)
+    return f"Error: {text}" + (f" {error.suggestion}" if error.suggestion else "")

@@ -1,0 +1,97 @@
+"""The render loop: decode, move mouths, measure, encode, each in a thread of its own, frame by frame in order.
+
+A frame that nobody asked to change is handed to the writer as the decoder gave it, the very same planes; only a frame
+with an edit is copied. The meter looks at every frame on its way: it compares all planes outside the masks with the
+decoded ones, so that "nothing else was touched" is checked on the job itself and not only in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import tee
+
+from lipwright.generation.ahead import Ahead, mapped
+from lipwright.generation.mouths import Mouth, Mouths, composed
+from lipwright.generation.stopwatch import Stopwatch
+from lipwright.media.picture import Picture
+from lipwright.media.reader import Frame, FrameReader
+from lipwright.progress import Progress
+from lipwright.quality.measure import FaceShot, FrameMeter, Shot
+from lipwright.timeline.edl import EditDecisionList, OutputFrame
+
+PHASE = "render"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One output frame, ready for the encoder: what was decoded, what became of it."""
+
+    frame: OutputFrame
+    source: Frame
+    picture: Picture
+    mouths: tuple[Mouth, ...]
+
+
+def render(
+    edl: EditDecisionList,
+    reader: FrameReader,
+    mouths: Mouths,
+    meter: FrameMeter,
+    take: Callable[[Rendered], None],
+    progress: Progress,
+    watch: Stopwatch,
+) -> None:
+    """Make every output frame of `edl` and give it to `take`, in order, in the calling thread.
+
+    Raises what any of the links raises, `Cancelled` included; no thread outlives the call.
+    """
+    total = edl.frame_count
+
+    def decode() -> Iterator[tuple[OutputFrame, Frame]]:
+        frames, again = tee(edl.output_frames())
+        sources = reader.sequence(frame.source for frame in again)
+        for frame in frames:
+            with watch.phase("decode", 1):
+                source = next(sources)
+            yield frame, source
+
+    def move(pair: tuple[OutputFrame, Frame]) -> Rendered:
+        frame, source = pair
+        with watch.phase("render", 1):
+            asked = tuple(mouths.on(frame, source))
+            return Rendered(frame, source, composed(source.picture, asked), asked)
+
+    def measure(rendered: Rendered) -> Rendered:
+        with watch.phase("measure", 1):
+            meter.add(meter.look(_shot(rendered)))
+        return rendered
+
+    progress.advance(PHASE, 0, total)
+    with ExitStack() as stack:
+        # Each link closes the one before it; closing the last is enough.
+        links = Ahead(mapped(move, Ahead(decode(), 3, "decode")), 3, "render")
+        frames = stack.enter_context(Ahead(mapped(measure, links), 3, "measure"))
+        for done, rendered in enumerate(frames, start=1):
+            with watch.phase("encode", 1):
+                take(rendered)
+            progress.advance(PHASE, done, total)
+
+
+def _shot(rendered: Rendered) -> Shot:
+    """What the meter is shown of a frame."""
+    return Shot(
+        index=rendered.frame.index,
+        time=float(rendered.frame.time),
+        source_frame=rendered.frame.source,
+        source=rendered.source.picture,
+        composed=rendered.picture,
+        faces=tuple(_face(mouth) for mouth in rendered.mouths),
+        damaged=rendered.source.damaged,
+    )
+
+
+def _face(mouth: Mouth) -> FaceShot:
+    spoken = mouth.task.speech_time
+    return FaceShot(mouth.role.number, mouth.edit, mouth.reason, float(spoken) if spoken is not None else None)

@@ -1,0 +1,19 @@
+"""Speech as a WAV file: how synthesised sound is handed to the part of the program that reads audio files."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
+    """Write (n,) or (n, channels) float32 samples in -1..1 as 16-bit PCM at `rate` Hz."""
+    table = samples.reshape(len(samples), -1)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(table.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.rint(np.clip(table, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
