@@ -39,7 +39,8 @@ class MeshResult:
     """One look at one face.
 
     Attributes:
-        landmarks: (478, 3) float32 x, y in display pixels, z in the same unit (smaller = nearer).
+        landmarks: (478, 3) float32 x, y in display pixels (pixel centres at integers), z in the same unit
+            (smaller = nearer).
         local: (478, 3) float32 the same in crop pixels (0..256).
         presence: 0..1, how surely the crop holds a face.
         crop: (256, 256, 3) uint8 RGB the model saw.
@@ -67,7 +68,9 @@ class FaceMesh:
         presence = float(sigmoid(outputs[1].reshape(-1))[0])
         matrix = crop_matrix(region, self.size)
         landmarks = np.empty((topology.POINTS, 3), np.float32)
-        landmarks[:, :2] = local[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+        # The model counts from the crop's edge, the affine from the first pixel's centre. (Mirroring the crop mirrors
+        # the points about 127.99 +- 0.04 on real faces, not about 127.5.)
+        landmarks[:, :2] = (local[:, :2].astype(np.float64) - 0.5) @ matrix[:, :2].T + matrix[:, 2]
         landmarks[:, 2] = local[:, 2] * (region[2] / self.size)
         return MeshResult(landmarks, local, presence, crop)
 
