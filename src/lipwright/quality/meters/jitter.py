@@ -24,7 +24,7 @@ from lipwright.quality.report import Reading, Unmeasured
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-BANDS: Final = np.array([0.0, 0.15, 0.4, 0.8, 1.4, 2.2, np.inf])
+BANDS: Final = np.array([0.0, 0.04, 0.1, 0.2, 0.4, 0.8, np.inf])
 """Edges of the bands of activity: outer eye distances per second of lip opening."""
 
 WINDOW: Final = 5

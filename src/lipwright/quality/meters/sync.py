@@ -5,8 +5,9 @@ in steps of 10 ms; the peak is placed between steps by a parabola, so that the f
 used at their own timestamps (a lag moves the smooth 100 Hz speech curve, not the frames), so variable frame rates and
 missing frames need no resampling.
 
-A correlation of slow curves is easily large by chance. So the same search runs on shuffles of the same speech, and an
-offset is only reported where the real correlation stands above what 95 % of the shuffles reach.
+A correlation of slow curves is easily large by chance. So the same search runs on shuffles of the same speech (half
+seconds of it in another order), and an offset is only reported where the real correlation stands above 0.3 and above
+what 95 % of the shuffles reach.
 
 `SyncSums` are sufficient statistics per lag and simply add up, so that the figures of several segments with different
 audio, or of hours of video, need no concatenation.
@@ -30,6 +31,7 @@ LAGS_MS: Final = np.arange(-500, 501, 10)
 
 SHUFFLES: Final = 40
 _BLOCK: Final = RATE // 2  # half a second: longer than a syllable, shorter than a phrase
+_LEAST: Final = 0.3  # under this the peak's place is as much noise as sync, however long the clip
 _FEWEST: Final = 12  # frames; under half a second of picture a correlation says nothing
 
 
@@ -98,9 +100,8 @@ def sync_sums(times: F64, openings: F64, curve: F64, start: float, stop: float, 
         at = np.clip((times - lag / 1000.0) * RATE - 0.5 - first + 1.0, 0.0, rows.shape[1] - 1.0)
         low = np.minimum(at.astype(np.intp), rows.shape[1] - 2)
         part = at - low
-        for r in range(len(rows)):
-            value = rows[r, low] * (1.0 - part) + rows[r, low + 1] * part
-            y[r, k], yy[r, k], xy[r, k] = value.sum(), value @ value, value @ x
+        values = rows[:, low] * (1.0 - part) + rows[:, low + 1] * part
+        y[:, k], yy[:, k], xy[:, k] = values.sum(axis=1), np.square(values).sum(axis=1), values @ x
     return SyncSums(len(x), float(x.sum()), float(x @ x), y, yy, xy)
 
 
@@ -119,8 +120,8 @@ def sync_readings(sums: SyncSums) -> dict[str, Reading]:
         "av_correlation_at_zero": float(real[len(LAGS_MS) // 2]),
         "av_correlation_shuffled": chance,
     }
-    if real[peak] <= chance:
-        readings["av_offset_ms"] = Unmeasured("the lips follow the speech no better than chance")
+    if real[peak] <= max(chance, _LEAST):
+        readings["av_offset_ms"] = Unmeasured("the lips follow the speech too little, or no better than chance")
     elif peak in (0, len(LAGS_MS) - 1):
         readings["av_offset_ms"] = Unmeasured("the lips follow the speech best beyond half a second")
     else:
