@@ -24,11 +24,12 @@ F64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours (3,) float32 Y, U, V on an 8-bit scale: the dark of the mouth, its teeth and its tongue."""
+    """Colours (3,) float32 Y, U, V on an 8-bit scale: the dark of the mouth, its teeth and its tongue; luma of black."""
 
     dark: F32
     teeth: F32
     tongue: F32
+    black: float
 
 
 def palette(exemplars: list[Exemplar], full_range: bool) -> Palette:
@@ -61,12 +62,12 @@ def palette(exemplars: list[Exemplar], full_range: bool) -> Palette:
     ]
     if len(darks) >= 3:
         dark = np.percentile(np.array(darks), 40, axis=0)
-    teeth = neutral + [min(0.98 * cheek[0], 205.0), 0.35 * (cheek[1] - 128), 0.28 * (cheek[2] - 128)]
+    teeth = neutral + [min(1.12 * cheek[0], 215.0), 0.55 * (cheek[1] - 128), 0.40 * (cheek[2] - 128)]
     if len(brights) >= 6:
         seen = np.percentile(np.array(brights), 75, axis=0)
         teeth = seen if seen[0] > teeth[0] * 0.8 else teeth
     tongue = np.array([floor + 0.62 * (lip[0] - floor), 128 + 0.8 * (lip[1] - 128), 128 + 0.85 * (lip[2] - 128)])
-    return Palette(*(np.asarray(c, np.float32) for c in (dark, teeth, tongue)))
+    return Palette(*(np.asarray(c, np.float32) for c in (dark, teeth, tongue)), float(floor))
 
 
 def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], teeth: float) -> F32:
@@ -75,6 +76,7 @@ def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], t
     `teeth` 0..1 is how much of an upper row to show.
     """
     height, width = shape
+    floor = np.float32(colours.black)
     left, right = target[P.INNER[0]], target[P.INNER[10]]
     axis = right - left
     length = float(np.hypot(*axis)) + 1e-6
@@ -90,22 +92,23 @@ def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], t
 
     out = np.broadcast_to(colours.dark, (height, width, 3)).astype(np.float32)
     # Light falls in from the front: the middle is a little brighter than the corners.
-    out[..., 0] *= 0.85 + 0.3 * side
+    out[..., 0] = floor + (out[..., 0] - floor) * (0.8 + 0.45 * side)
     wide = np.clip((opening / scale - 0.10) / 0.12, 0.0, 1.0)
     blob = wide * smoothstep(side, 0.35, 0.9) * (1.0 - smoothstep(rise, 0.25 * opening, 0.5 * opening))
     out += (0.75 * blob)[..., None] * (colours.tongue - out)
     if teeth > 0:
-        row = min(0.055 * scale, 0.62 * opening)
-        edge = row * (0.55 + 0.45 * np.sqrt(side))
-        cover = (1.0 - smoothstep(depth, edge * 0.82, edge * 1.08)) * smoothstep(side, 0.12, 0.55)
-        shade = (0.70 + 0.30 * side) * (0.72 + 0.28 * np.clip(depth / max(row, 1e-3), 0.0, 1.0))
+        # Speech shows the tips of the upper teeth; they hang from the skull, so a wide mouth shows no more of them.
+        row = min(0.048 * scale, 0.55 * opening)
+        edge = row * (0.5 + 0.5 * np.sqrt(side)) * (1.0 - 0.05 * np.cos(2 * np.pi * u * 8.0))
+        cover = (1.0 - smoothstep(depth, edge * 0.72, edge * 1.12)) * smoothstep(side, 0.10, 0.75)
+        # The upper lip's shadow, and less light towards the cheeks.
+        shade = (0.72 + 0.28 * side) * (0.80 + 0.20 * np.clip(depth / max(row, 1e-3), 0.0, 1.0))
         # Gaps between teeth: eight across the mouth, faint, and fainter still on small faces.
-        teeth_at = np.abs(((u * 8.0) % 1.0) - 0.5)
-        gaps = 1.0 - 0.10 * np.exp(-((0.5 - teeth_at) ** 2) / 0.004) * np.clip(scale / 120.0, 0.0, 1.0)
+        gaps = 1.0 - 0.07 * np.exp(-((0.5 - np.abs(((u * 8.0) % 1.0) - 0.5)) ** 2) / 0.006) * np.clip(scale / 120, 0, 1)
         enamel = np.broadcast_to(colours.teeth, out.shape).copy()
-        enamel[..., 0] *= shade * gaps
-        out += (cover * teeth)[..., None] * (enamel - out)
-    return cv2.GaussianBlur(out, (0, 0), max(0.6, 0.006 * scale))
+        enamel[..., 0] = floor + (enamel[..., 0] - floor) * shade * gaps
+        out += (0.92 * cover * teeth)[..., None] * (enamel - out)
+    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.6, 0.008 * scale)), np.float32)
 
 
 def _edge(u: F32, lip: F64, left: F64, across: F64, down: F64, length: float) -> F32:

@@ -55,7 +55,7 @@ def directions(rest: F64) -> tuple[F64, F64]:
         (P.INNER_UPPER, _UPPER),
         (P.OUTER_UPPER, _UPPER * 0.5),
     ):
-        opening[rows, 1] = _CORNER + (mid - _CORNER) * np.clip(bow[rows], 0, 1) ** 0.6
+        opening[rows, 1] = _CORNER + (mid - _CORNER) * np.clip(bow[rows], 0, 1) ** 0.9
     for corner in (P.LEFT_CORNER, P.RIGHT_CORNER, *P.INNER[[0, 10]]):
         opening[corner, 1] = _CORNER
     # The jaw turns about the ears: what goes down also goes back.

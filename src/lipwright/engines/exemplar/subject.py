@@ -19,8 +19,8 @@ from lipwright.engines.exemplar.shape import gap, width
 F64 = NDArray[np.float64]
 
 # Openings and widths in eye distances (outer corner to outer corner), from talking faces.
-_TALKING_GAP = (0.13, 0.24)
-_FULL_GAP = 0.17
+_TALKING_GAP = (0.12, 0.20)
+_FULL_GAP = 0.14
 _RIDGE = 0.02
 
 
@@ -35,6 +35,7 @@ class Subject:
         width_reach: how much narrower (rounded) and wider (spread) than at rest the mouth gets, both positive.
         opening, widening: (m, 3) displacement per unit gap and width.
         correction: (4, m, 3) what the subject does beyond that, over (gap, gap^2, dw, gap*dw).
+        width_slope: how much the width changes with opening, by itself.
         talks: whether the source shows the mouth opening enough to learn an inside from.
     """
 
@@ -45,6 +46,7 @@ class Subject:
     opening: F64
     widening: F64
     correction: F64
+    width_slope: float
     talks: bool
 
     def shapes(self, gaps: F64, widths: F64) -> F64:
@@ -84,7 +86,14 @@ def learn_subject(shapes: NDArray[np.floating], weight: F64) -> Subject:
     narrower = float(np.clip(rest_width - low, 0.05, 0.13)) if talks else 0.07 * _mouth_scale(rest_width)
     wider = float(np.clip(high - rest_width, 0.02, 0.08)) if talks else 0.035 * _mouth_scale(rest_width)
     correction = _ridge(used, gaps, widths - rest_width, rest, opening, widening)
-    return Subject(rest, rest_width, full, (narrower, wider), opening, widening, correction, talks)
+    slope = _width_slope(gaps, widths) if talks else 0.0
+    return Subject(rest, rest_width, full, (narrower, wider), opening, widening, correction, slope, talks)
+
+
+def _width_slope(gaps: F64, widths: F64) -> float:
+    """Change of width per change of gap over the subject's frames, held to what speech does."""
+    spread = gaps - gaps.mean()
+    return float(np.clip(spread @ (widths - widths.mean()) / max(float(spread @ spread), 1e-9), -0.35, 0.45))
 
 
 def _mouth_scale(rest_width: float) -> float:

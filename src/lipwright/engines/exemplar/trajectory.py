@@ -103,7 +103,7 @@ def trajectory(
     # Rounding is heard late and seen early.
     spread = np.clip(np.interp(at + 0.02, grid, wide), -1.0, 1.0) * amount
     narrower, wider = subject.width_reach
-    widths = subject.rest_width + np.where(spread < 0, spread * narrower, spread * wider)
+    widths = subject.rest_width + np.where(spread < 0, spread * narrower, spread * wider) + subject.width_slope * gaps
     gaps[resting] = 0.0
     widths[resting] = subject.rest_width
     return Trajectory(
