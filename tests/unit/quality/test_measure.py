@@ -90,7 +90,7 @@ def test_sync_closure_and_silence_come_out_as_put_in() -> None:
     meters = result.overall
     assert meters.av_offset_ms == pytest.approx(30, abs=6)  # the closures are not in the curve
     assert meters.av_correlation is not None
-    assert meters.av_correlation > 0.95
+    assert meters.av_correlation > 0.85
     assert (meters.bilabials, meters.bilabial_closure) == (3, pytest.approx(2 / 3))
     assert meters.silence_opening == pytest.approx(0.0, abs=0.5)
     assert meters.silence_motion == pytest.approx(0.0, abs=1.0)
