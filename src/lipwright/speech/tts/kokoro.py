@@ -1,8 +1,8 @@
 """54 voices in nine languages from one 82-million-parameter model (Kokoro 1.0, int8, ONNX).
 
 The model takes up to 510 phonemes and a style vector picked by their number. Scripts are cut into sentences, short
-neighbours are read together (a lone "Yes." has no melody to go by), and long ones are cut at clauses to stay at 400
-phonemes, below which the quality holds. The model has no random part, so the same script gives the same samples.
+neighbours are read together (a lone "Yes." has no melody to go by), and long ones are cut at clauses, which bounds the
+memory. The model has no random part, so the same script gives the same samples.
 
 Phonemes come from hibari's rules for English, from `espeak-ng` (a separate, optional program) for Spanish, French,
 Hindi, Italian and Portuguese, and from kana rules for Japanese. There are none for Chinese: its voices can only read
@@ -31,7 +31,8 @@ from lipwright.speech.tts.speech import PHASE, RATE, Manner, Samples, Speech, Vo
 
 MODEL = "kokoro-v1.0.int8.onnx"
 VOCABULARY = "kokoro-vocab.json"
-MAX_PHONEMES = 400
+MAX_PHONEMES = 240
+"""About 16 s of speech. Memory grows with the length: 560 MB at this one, 830 MB at 400 (measured)."""
 READ_TOGETHER = 160
 """Sentences are joined up to this many phonemes."""
 THREADS = 2
@@ -86,7 +87,7 @@ class KokoroSynthesiser:
         options.intra_op_num_threads = THREADS
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False  # the arena keeps the peak of the longest sentence for good
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave waiting cores to others
         self._ids = json.loads(model_path(VOCABULARY).read_text(encoding="utf-8"))["vocab"]
         self._session = onnxruntime.InferenceSession(
             str(model_path(MODEL)), options, providers=["CPUExecutionProvider"]
