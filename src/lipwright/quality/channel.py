@@ -129,10 +129,15 @@ def figures(channels: Sequence[Channel], counts: tuple[int, int]) -> Meters:
         counts: how many frames were asked for and how many of them were edited.
     """
     asked, edited = counts
-    readings: dict[str, Reading] = {}
-    readings["coverage"] = edited / asked if asked else Unmeasured("no frame was asked for")
+    coverage = edited / asked if asked else Unmeasured("no frame was asked for")
     if not edited:
-        return Meters.of(readings, "no frame was edited")
+        return Meters.of({"coverage": coverage}, "no frame was edited")
+    return Meters.of({"coverage": coverage, **readings_of(channels)})
+
+
+def readings_of(channels: Sequence[Channel]) -> dict[str, Reading]:
+    """Every reading of several channels taken together but for the coverage, by the meter's name."""
+    readings: dict[str, Reading] = {}
     sync, closed, silence = no_sums(), Closures(0, 0), SilenceSums()
     for place, channel in enumerate(channels):
         speech, heard = channel.drive.speech, channel.drive.heard
@@ -157,7 +162,7 @@ def figures(channels: Sequence[Channel], counts: tuple[int, int]) -> Meters:
     readings["edge_step_worst"] = float(np.percentile(steps, 95)) if len(steps) else none
     jump = boundary_jump([e for c in channels for e in c.edges], [w for c in channels for w in c.within])
     readings["boundary_jump"] = jump if np.isfinite(jump) else Unmeasured("editing neither starts nor stops inside")
-    return Meters.of(readings)
+    return readings
 
 
 def _reference(track: FaceTrack | None) -> F64 | None:
