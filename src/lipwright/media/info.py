@@ -19,6 +19,15 @@ def common_tick(first: Fraction, second: Fraction) -> Fraction:
     )
 
 
+# Channel layouts by count, for files that only tell how many channels there are.
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+def layout_name(name: str, channels: int) -> str:
+    """The channel layout to assume for a stream: its own, or the usual one where only the number of channels is known."""
+    return _USUAL_LAYOUTS.get(channels, name) if name.endswith("channels") else name
+
+
 @dataclass(frozen=True, slots=True)
 class StreamClock:
     """How the raw timestamps of a stream relate to the frame grid: grid pts = raw * scale - shift.

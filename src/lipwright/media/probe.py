@@ -38,7 +38,7 @@ from lipwright.media.guard import (
     Purpose,
     open_media,
 )
-from lipwright.media.info import AudioInfo, ColourTags, MediaInfo, StreamClock, VideoInfo
+from lipwright.media.info import AudioInfo, ColourTags, MediaInfo, StreamClock, VideoInfo, layout_name
 from lipwright.media.pixels import matrix_of
 from lipwright.timeline.edl import FrameGrid
 
@@ -271,7 +271,7 @@ def _timing_of_packets(source: _Source, index: int) -> _Timing | None:
     """Timing from the packets alone, or None if they do not tell."""
     shown: list[tuple[int, int, bool]] = []
     with source.open() as container:
-        for packet in _packets(container, video_at(container, index)):
+        for packet in packets_of(container, video_at(container, index)):
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
                     return None
@@ -327,7 +327,7 @@ def _check_count(count: int, source: _Source) -> None:
         raise MediaError(f"{source.name!r} has more than {most} frames, which is the most that is allowed.")
 
 
-def _packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[av.Packet]:  # type: ignore[type-arg]
+def packets_of(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[av.Packet]:  # type: ignore[type-arg]
     """The stream's packets up to the end or the first unreadable place."""
     packets = container.demux(stream)
     while True:
@@ -341,7 +341,7 @@ def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
     """Every frame from where the container stands that decodes; packets that do not decode are skipped."""
     if not stream.codec_context.is_open:
         stream.thread_type = "AUTO"
-    for packet in _packets(container, stream):
+    for packet in packets_of(container, stream):
         try:
             yield from stream.decode(packet if packet.size else None)
         except av.EOFError:
@@ -354,7 +354,7 @@ def _first_sample(source: _Source, index: int) -> Fraction | None:
     """Container time of the first sample that is heard (encoder priming already removed), or None if nothing decodes."""
     with source.open() as container:
         stream = audio_at(container, index)
-        for packet in islice(_packets(container, stream), 200):
+        for packet in islice(packets_of(container, stream), 200):
             try:
                 frames = stream.decode(packet if packet.size else None)
             except (av.FFmpegError, OSError):
@@ -363,15 +363,6 @@ def _first_sample(source: _Source, index: int) -> Fraction | None:
                 if frame.samples:
                     return Fraction(frame.pts or 0) * (frame.time_base or stream.time_base or Fraction(1))
     return None
-
-
-# Channel layouts by count, for files that only tell how many channels there are.
-_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-
-
-def layout_name(name: str, channels: int) -> str:
-    """The channel layout to assume for a stream: its own, or the usual one where only the number of channels is known."""
-    return _USUAL_LAYOUTS.get(channels, name) if name.endswith("channels") else name
 
 
 def _audio(container: InputContainer, stream: AudioStream) -> AudioInfo:

@@ -1,0 +1,219 @@
+"""Sound of a file as float samples, counted exactly.
+
+FFmpeg removes encoder priming and padding where the container declares them; what is left is placed by its timestamps:
+sample 0 is the first sample that is heard, holes left by damaged packets are filled with silence, overlaps are dropped.
+Small disagreements between timestamps and sample count are rounding of the container (Matroska and MPEG tick in
+milliseconds or 90 kHz) and are ignored, so that no click is ever inserted into sound that is whole. Resampling is done
+by libswresample with a long filter, and the number of samples is made exactly length x rate.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+
+from lipwright.errors import AudioInvalid
+from lipwright.media.guard import AS_AUDIO, Limits, Purpose, open_media
+from lipwright.media.info import layout_name
+from lipwright.media.probe import audio_stream, packets_of
+
+Samples = NDArray[np.float32]
+
+# A gap in the timestamps longer than this is a hole, a shorter one is rounding.
+_HOLE = Fraction(1, 20)
+# Twice libswresample's default filter length: flat to within 0.1 dB up to 97 % of the lower Nyquist frequency.
+_RESAMPLER = {"filter_size": "64", "cutoff": "0.98"}
+
+
+def decode_audio(
+    path: str | os.PathLike[str],
+    rate: int | None = None,
+    layout: str | None = None,
+    purpose: Purpose = AS_AUDIO,
+    limits: Limits | None = None,
+) -> Iterator[Samples]:
+    """The first sound stream of a file from its first audible sample on, in blocks of (n, channels) float32.
+
+    Args:
+        path: a local file.
+        rate: samples per second to give; the stream's own if None.
+        layout: channel layout to mix to; the stream's own if None.
+        purpose: decides the class of the errors (a video's own sound, or an audio input).
+        limits: how long the sound may be.
+
+    Raises:
+        AudioInaccessible, AudioInvalid: it cannot be opened, has no sound, or nothing of it decodes.
+    """
+    limits = limits or Limits()
+    with open_media(path, purpose, limits) as container:
+        stream = audio_stream(container)
+        name = os.path.basename(path)
+        if stream is None:
+            raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
+        own_rate = stream.codec_context.sample_rate
+        blocks = _placed(_frames(container, stream), own_rate, layout, limits)
+        out_rate = rate or own_rate
+        if out_rate != own_rate:
+            blocks = resampled(blocks, own_rate, out_rate, layout or _layout_of(stream))
+        empty = True
+        for block in blocks:
+            empty = False
+            yield block
+        if empty:
+            raise AudioInvalid(f"The sound of {name!r} cannot be decoded: its content is damaged or empty.")
+
+
+def audio_length(path: str | os.PathLike[str], limits: Limits | None = None) -> Fraction:
+    """The exact length in seconds of the sound of a file, by decoding all of it.
+
+    Raises:
+        AudioInaccessible, AudioInvalid: as `decode_audio`.
+    """
+    with open_media(path, AS_AUDIO, limits) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            raise AudioInvalid(f"{os.path.basename(path)!r} holds no sound that can be decoded.")
+        rate = stream.codec_context.sample_rate
+    return Fraction(sum(len(block) for block in decode_audio(path, limits=limits)), rate)
+
+
+def load_mono(
+    path: str | os.PathLike[str],
+    rate: int = 16000,
+    start: Fraction = Fraction(0),
+    duration: Fraction | None = None,
+    purpose: Purpose = AS_AUDIO,
+) -> Samples:
+    """A stretch of a file's sound as (n,) float32 mono samples, for recognisers.
+
+    Args:
+        path: a local file.
+        rate: samples per second.
+        start: seconds to leave out at the beginning.
+        duration: seconds to give, at most; None means to the end.
+        purpose: decides the class of the errors.
+    """
+    first = round(start * rate)
+    last = None if duration is None else first + round(duration * rate)
+    parts: list[Samples] = []
+    at = 0
+    for block in decode_audio(path, rate, "mono", purpose):
+        parts.append(block[max(0, first - at) : None if last is None else max(0, last - at), 0])
+        at += len(block)
+        if last is not None and at >= last:
+            break
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def resampled(blocks: Iterator[Samples], from_rate: int, to_rate: int, layout: str) -> Iterator[Samples]:
+    """`blocks` of (n, channels) at another rate, delay-free; n samples become exactly round(n * to_rate / from_rate)."""
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=to_rate, options=_RESAMPLER)
+    taken = given = 0
+    held: Samples | None = None  # the last block waits until the total is known
+
+    for block in blocks:
+        taken += len(block)
+        frame = _frame(block, from_rate, layout)
+        frame.pts, frame.time_base = taken - len(block), Fraction(1, from_rate)
+        for out in resampler.resample(frame):
+            if held is not None:
+                given += len(held)
+                yield held
+            held = np.ascontiguousarray(out.to_ndarray().T)
+    tail = [np.ascontiguousarray(out.to_ndarray().T) for out in resampler.resample(None)] if taken else []
+    total = round(Fraction(taken * to_rate, from_rate))
+    rest = [part for part in ([held] if held is not None else []) + tail if len(part)]
+    for part in rest:
+        part = part[: max(0, total - given)]
+        given += len(part)
+        if len(part):
+            yield part
+    if given < total:
+        channels = av.AudioLayout(layout).nb_channels
+        yield np.zeros((total - given, channels), np.float32)
+
+
+def _frame(block: Samples, rate: int, layout: str) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout=layout)
+    frame.sample_rate = rate
+    return frame
+
+
+def _layout_of(stream: AudioStream) -> str:
+    context = stream.codec_context
+    return layout_name(context.layout.name, context.channels)
+
+
+def _frames(container: av.container.InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    """Every frame that decodes; packets that do not are skipped."""
+    for packet in packets_of(container, stream):
+        try:
+            frames = stream.decode(packet if packet.size else None)
+        except av.EOFError:
+            return
+        except (av.FFmpegError, OSError):
+            continue
+        yield from (frame for frame in frames if frame.samples)
+
+
+def _placed(frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limits: Limits) -> Iterator[Samples]:
+    """The samples of `frames` one after the other, holes filled and overlaps dropped according to their timestamps."""
+    hole = round(rate * _HOLE)
+    most = round(limits.max_duration * rate)
+    start: Fraction | None = None
+    count = 0
+    unify = _Unifier(rate, layout)
+    for frame in frames:
+        block = unify.samples(frame)
+        if frame.pts is not None and frame.time_base is not None:
+            time = frame.pts * frame.time_base
+            start = time if start is None else start
+            off = round((time - start) * rate) - count
+            if off > hole and count + off <= most:
+                yield from _silence(off, block.shape[1])
+                count += off
+            elif off < -hole:
+                block = block[-off:]
+        if count + len(block) > most:
+            limits.check_duration(Fraction(count + len(block), rate), "The sound")
+        count += len(block)
+        if len(block):
+            yield block
+
+
+def _silence(count: int, channels: int) -> Iterator[Samples]:
+    while count > 0:
+        step = min(count, 1 << 16)
+        yield np.zeros((step, channels), np.float32)
+        count -= step
+
+
+class _Unifier:
+    """Brings every frame to float samples in one layout; a stream may change its format on the way."""
+
+    def __init__(self, rate: int, layout: str | None) -> None:
+        self._rate, self._layout = rate, layout
+        self._resampler: av.AudioResampler | None = None
+        self._format: tuple[str, str, int] | None = None
+
+    def samples(self, frame: av.AudioFrame) -> Samples:
+        """(n, channels) float32 of `frame`."""
+        own = layout_name(frame.layout.name, frame.layout.nb_channels)
+        self._layout = self._layout or own
+        if frame.format.name == "fltp" and own == self._layout and frame.sample_rate == self._rate:
+            return np.ascontiguousarray(frame.to_ndarray().T)
+        form = (frame.format.name, own, frame.sample_rate)
+        if self._resampler is None or form != self._format:
+            self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+            self._format = form
+        named = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=own)
+        named.sample_rate = frame.sample_rate
+        parts = [out.to_ndarray().T for out in self._resampler.resample(named)]
+        channels = av.AudioLayout(self._layout).nb_channels
+        return np.concatenate([np.zeros((0, channels), np.float32), *parts])
