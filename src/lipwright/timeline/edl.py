@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
-from math import ceil, floor, lcm
 
 from lipwright.timeline.clip import Clip, Direction, LipDrive
+from lipwright.timeline.frames import FrameWalk, OutputFrame
 from lipwright.timeline.grid import FrameGrid, Span
 from lipwright.timeline.options import SyncMode
 from lipwright.timeline.timemap import TimeMap
@@ -35,20 +34,6 @@ __all__ = [
     "Speech",
     "TimeMap",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFrame:
-    """One frame of the output: when it is shown, for how long, and which source frame it shows.
-
-    `clip` is the index in `EditDecisionList.clips` of the clip it belongs to.
-    """
-
-    index: int
-    time: Fraction
-    duration: Fraction
-    source: int
-    clip: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,81 +140,16 @@ class EditDecisionList:
     @property
     def time_base(self) -> Fraction:
         """A time base in which the time of every output frame is a whole number."""
-        return Fraction(1, lcm(self.grid.time_base.denominator, self.frame_duration.denominator))
+        return Fraction(1, self._walk().per_second)
 
     @property
     def frame_count(self) -> int:
         """How many frames `output_frames` gives, without walking through them."""
-        return sum(self._clip_frames(clip) for clip in self.clips) - self._last_is_too_short()
+        return self._walk().count()
 
     def output_frames(self) -> Iterator[OutputFrame]:
-        """Every output frame in order, made on the way: constant memory however long the output.
+        """Every output frame in order, made on the way: constant memory however long the output."""
+        return self._walk().frames()
 
-        Each frame is shown until the next one starts and the last until the output ends.
-        """
-        held: tuple[Fraction, int, int] | None = None
-        index = 0
-        for shown in islice(self._shown(), self.frame_count):
-            if held is not None:
-                yield OutputFrame(index, held[0], shown[0] - held[0], held[1], held[2])
-                index += 1
-            held = shown
-        if held is not None:
-            yield OutputFrame(index, held[0], self.duration - held[0], held[1], held[2])
-
-    def _shown(self) -> Iterator[tuple[Fraction, int, int]]:
-        """Output time, source frame and clip of every frame."""
-        for number, clip in enumerate(self.clips):
-            for time, source in self._walk(clip):
-                yield time, 0 if self.still else source, number
-
-    def _walk(self, clip: Clip) -> Iterator[tuple[Fraction, int]]:
-        """Output time and source frame of every frame of one clip."""
-        if clip.rate == 1:
-            forward = clip.direction is Direction.FORWARD
-            for frame in range(clip.first, clip.stop) if forward else range(clip.stop - 1, clip.first - 1, -1):
-                at = self._at(clip, frame)
-                yield at, frame
-                for part in range(1, self._parts(clip, frame)):
-                    yield at + part * self.frame_duration, frame
-        else:
-            for step in range(self._clip_frames(clip)):
-                at = clip.output.start + step * self.frame_duration
-                yield at, min(max(self.grid.frame_at(clip.source_time(at)), clip.first), clip.stop - 1)
-
-    def _at(self, clip: Clip, frame: int) -> Fraction:
-        """When source frame `frame` of a clip at its own speed is first shown."""
-        if clip.direction is Direction.FORWARD:
-            return clip.output.start + self.grid.time(frame) - self.grid.time(clip.first)
-        return clip.output.start + self.grid.time(clip.stop) - self.grid.time(frame + 1)
-
-    def _parts(self, clip: Clip, frame: int) -> int:
-        """How many output frames source frame `frame` of a clip at its own speed becomes; see `held`."""
-        if not clip.lips or frame not in self.held:
-            return 1
-        shown = min(self.grid.duration_of(frame), clip.output.stop - self._at(clip, frame))
-        return max(1, floor(shown / self.frame_duration))
-
-    def _clip_frames(self, clip: Clip) -> int:
-        if clip.rate != 1:
-            return ceil(clip.output.duration / self.frame_duration)
-        more = (self._parts(clip, frame) - 1 for frame in self.held if clip.first <= frame < clip.stop)
-        return clip.stop - clip.first + sum(more)
-
-    def _last_is_too_short(self) -> bool:
-        """Whether the end of the output leaves less than half a nominal frame of a frame that lasts longer.
-
-        Such a sliver is left out, and the frame before it is held: players and encoders stumble over it.
-        """
-        clip = self.clips[-1]
-        count = self._clip_frames(clip)
-        if clip.rate != 1:
-            shown = clip.output.duration - (count - 1) * self.frame_duration
-            last = self.frame_duration
-        else:
-            edge = clip.stop - 1 if clip.direction is Direction.FORWARD else clip.first
-            before = (self._parts(clip, edge) - 1) * self.frame_duration
-            shown = clip.output.stop - self._at(clip, edge) - before
-            last = self.grid.duration_of(edge) - before
-        only = len(self.clips) == 1 and count == 1
-        return shown < last and shown * 2 < self.frame_duration and not only
+    def _walk(self) -> FrameWalk:
+        return FrameWalk(self.grid, self.clips, self.frame_duration, self.held, still=self.still)

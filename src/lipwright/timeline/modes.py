@@ -100,23 +100,23 @@ def _back(grid: FrameGrid, first: int, stop: int, want: Fraction, exact: bool) -
 
 
 def _loop(grid: FrameGrid, first: int, stop: int, want: Fraction, exact: bool) -> list[Run]:
-    runs = []
-    while want > 0:
-        runs.append(_start(grid, first, stop, want, exact))
-        want -= runs[-1].duration
-    return runs
+    whole = forward(grid, first, stop)
+    times, rest = divmod(want, whole.duration)
+    return [whole] * times + ([_start(grid, first, stop, rest, exact)] if rest else [])
 
 
 def _bounce(grid: FrameGrid, first: int, stop: int, want: Fraction, exact: bool) -> list[Run]:
     """Forward, backward and so on; the frame at which it turns is shown once, not twice."""
-    runs = [forward(grid, first, stop)]
-    want -= runs[0].duration
-    while want > 0:
-        if runs[-1].direction is Direction.FORWARD:
-            runs.append(_back(grid, first, stop - 1, want, exact))
-        else:
-            runs.append(_start(grid, first + 1, stop, want, exact))
-        want -= runs[-1].duration
+    there = forward(grid, first, stop)
+    back = _back(grid, first, stop - 1, grid.time(stop), exact=False)
+    again = forward(grid, first + 1, stop)
+    times, rest = divmod(want - there.duration, back.duration + again.duration)
+    runs = [there] + [back, again] * times
+    if rest:
+        runs.append(_back(grid, first, stop - 1, rest, exact))
+        rest -= runs[-1].duration
+    if rest > 0:
+        runs.append(_start(grid, first + 1, stop, rest, exact))
     return runs
 
 
