@@ -32,7 +32,7 @@ def room(samples: F32, rng: np.random.Generator) -> F32:
     tail[: int(0.002 * RATE)] = 0
     tail *= 10 ** (-rng.uniform(0, 14) / 20) / np.sqrt((tail**2).sum())
     tail[0] = 1.0
-    return fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
+    return np.asarray(fftconvolve(samples, tail)[: len(samples)], np.float32)
 
 
 def microphone(samples: F32, rng: np.random.Generator) -> F32:
@@ -40,7 +40,7 @@ def microphone(samples: F32, rng: np.random.Generator) -> F32:
     out = lfilter([1.0, rng.uniform(-0.7, 0.7)], [1.0], samples)
     kind = rng.random()
     if kind < 0.12:
-        out = sosfilt(butter(4, [300, 3400], "band", fs=RATE, output="sos"), out)
+        out = telephone(out)
     elif kind < 0.3:
         out = sosfilt(butter(3, rng.uniform(2500, 7000), fs=RATE, output="sos"), out)
     elif kind < 0.45:
@@ -49,6 +49,16 @@ def microphone(samples: F32, rng: np.random.Generator) -> F32:
         limit = np.percentile(np.abs(out), rng.uniform(97, 99.7)) + 1e-6
         out = np.clip(out, -limit, limit)
     return np.asarray(out, np.float32)
+
+
+def telephone(samples: F32) -> F32:
+    """The band of a telephone line, 300 to 3400 Hz."""
+    return np.asarray(sosfilt(butter(4, [300, 3400], "band", fs=RATE, output="sos"), samples), np.float32)
+
+
+def unit(background: NDArray[np.floating]) -> F32:
+    """A background brought to unit power."""
+    return np.asarray(background / np.sqrt((background**2).mean() + 1e-12), np.float32)
 
 
 def noise(n: int, rng: np.random.Generator, babble: F32 | None = None) -> F32:
@@ -79,7 +89,7 @@ def noise(n: int, rng: np.random.Generator, babble: F32 | None = None) -> F32:
         out = np.roll(np.resize(babble, n), int(rng.integers(n)))
     else:
         out = white
-    return np.asarray(out / np.sqrt((out**2).mean() + 1e-12), np.float32)
+    return unit(out)
 
 
 def _music(n: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ depends on the seed alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -28,7 +27,7 @@ def _save(path: Path, spoken: Utterance) -> None:
         samples=spoken.samples.astype(np.float16),
         ends=spoken.ends,
     )
-    os.replace(part, path)
+    part.replace(path)
 
 
 def load(path: Path) -> Utterance:

@@ -69,13 +69,13 @@ def _encoded(samples: augment.F32, labels: augment.Labels, encoder: WhisperEncod
 
 
 def training_set(corpus: Path, encoder: WhisperEncoder, seed: int, repeats: int = 3) -> list[Example]:
-    """All training utterances: those of the many voices `repeats` times, dirtied anew each time, the bulk voice once."""
+    """All training utterances: the many voices `repeats` times, dirtied anew each time, the bulk voice once."""
     rng = np.random.default_rng(seed)
     every = sorted(corpus.glob("train-*.npz"))
     many = [p for p in every if "hibari" not in p.name]
     bulk = [p for p in every if "hibari" in p.name]
     order = many * repeats + bulk
-    rng.shuffle(order)  # type: ignore[arg-type]  # a list is shuffled in place
+    rng.shuffle(order)
     talkers = [load(order[i]).samples for i in rng.integers(0, len(order), 6)]
     length = min(len(t) for t in talkers)
     babble = np.asarray(sum(t[:length] for t in talkers), np.float32)

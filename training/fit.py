@@ -1,8 +1,8 @@
 """Fitting the head with PyTorch on the CPU: a few minutes, seeds fixed.
 
-Weighted cross entropy (square root of inverse class frequency: closures are rare and matter most), whole feature channels
-dropped at random so that no single one is relied on, a cosine learning rate, and an average of the weights of the
-last part of the run.
+Weighted cross entropy (square root of inverse class frequency: closures are rare and matter most), whole feature
+channels dropped at random so that no single one is relied on, a cosine learning rate, and an average of the weights
+of the last part of the run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import swa_utils
 
 from lipwright.speech.encoder import WIDTH
 from lipwright.speech.head import EPSILON
@@ -44,7 +45,8 @@ class HeadNet(nn.Module):
             z = x - x.mean(1, keepdim=True)
             z = z / torch.sqrt((z**2).mean(1, keepdim=True) + EPSILON)
             x = x + functional.dropout(functional.gelu(block(z), approximate="tanh"), 0.1, self.training)
-        return self.last(x).transpose(1, 2).reshape(len(features), -1, len(VISEMES))
+        scores: Tensor = self.last(x)
+        return scores.transpose(1, 2).reshape(len(features), -1, len(VISEMES))
 
 
 def fit(examples: list[Example], steps: int, seed: int, threads: int = 1) -> HeadNet:
@@ -54,10 +56,12 @@ def fit(examples: list[Example], steps: int, seed: int, threads: int = 1) -> Hea
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng(seed)
     counts = np.bincount(np.concatenate([e.labels for e in examples]), minlength=len(VISEMES)).astype(np.float64)
-    weights = torch.tensor(np.sqrt(counts.sum() / len(VISEMES) / np.maximum(counts, 1)), dtype=torch.float32).clamp(0.4, 3)
+    rarity = np.sqrt(counts.sum() / len(VISEMES) / np.maximum(counts, 1))
+    weights = torch.tensor(rarity, dtype=torch.float32).clamp(0.4, 3)
     lengths = np.array([len(e.features) for e in examples], float)
     net = HeadNet()
-    averaged = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
+    decay = swa_utils.get_ema_multi_avg_fn(0.995)  # type: ignore[no-untyped-call]  # torch ships it without types
+    averaged = swa_utils.AveragedModel(net, multi_avg_fn=decay)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=2e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps, pct_start=0.08)
     for step in range(steps):
@@ -65,7 +69,11 @@ def fit(examples: list[Example], steps: int, seed: int, threads: int = 1) -> Hea
         keep = torch.from_numpy((rng.random((BATCH, 1, WIDTH)) > 0.1).astype(np.float32))
         scores = net(torch.from_numpy(x) * keep / 0.9)
         loss = functional.cross_entropy(
-            scores.reshape(-1, len(VISEMES)), torch.from_numpy(y).reshape(-1), weights, ignore_index=-1, label_smoothing=0.03
+            scores.reshape(-1, len(VISEMES)),
+            torch.from_numpy(y).reshape(-1),
+            weights,
+            ignore_index=-1,
+            label_smoothing=0.03,
         )
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -75,9 +83,8 @@ def fit(examples: list[Example], steps: int, seed: int, threads: int = 1) -> Hea
         averaged.update_parameters(net)
         if step % 200 == 0:
             print(f"step {step}/{steps} loss {loss.item():.3f}", flush=True)
-    result = averaged.module
-    assert isinstance(result, HeadNet)
-    return result.eval()
+    net.load_state_dict(averaged.module.state_dict())
+    return net.eval()
 
 
 def _batch(
@@ -109,7 +116,7 @@ def save(net: HeadNet, path: Path) -> None:
         "last_bias": half(net.last.bias),  # type: ignore[arg-type]
     }
     for i, block in enumerate(net.blocks):
-        assert isinstance(block, nn.Conv1d) and block.bias is not None
+        assert isinstance(block, nn.Conv1d)
         arrays[f"block{i}_weight"] = half(block.weight.permute(2, 1, 0))
         arrays[f"block{i}_bias"] = half(block.bias)
     np.savez(path, **arrays)  # type: ignore[arg-type]

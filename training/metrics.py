@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.speech.openness import openness_of
-from lipwright.speech.phones import PP, SIL
+from lipwright.speech.phones import FF, PP, SIL
 from lipwright.speech.visemes import VISEMES
 
 Labels = NDArray[np.integer]
@@ -46,16 +46,33 @@ class Figures:
 
     def row(self) -> str:
         """The main figures as cells of a Markdown table."""
-        return (
-            f"{self.seconds:.0f} s | {self.accuracy:.2f} | {self.closures} | {self.recall:.3f} | {self.precision:.3f} | "
-            f"{self.offset:+.0f} / {self.spread:.0f} | {self.per_class[2]:.2f} | {self.per_class[SIL]:.2f} | {self.openness:.2f}"
-        )
+        cells = [
+            f"{self.seconds:.0f} s",
+            f"{self.accuracy:.2f}",
+            f"{self.closures}",
+            f"{self.recall:.3f}",
+            f"{self.precision:.3f}",
+            f"{self.offset:+.0f} / {self.spread:.0f}",
+            f"{self.per_class[FF]:.2f}",
+            f"{self.per_class[SIL]:.2f}",
+            f"{self.openness:.2f}",
+        ]
+        return " | ".join(cells)
 
 
-HEADER = (
-    "| set | length | speech frames | closures | recall | precision | offset median / p90, ms | FF F1 | sil F1 | openness r |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+_COLUMNS = (
+    "set",
+    "length",
+    "speech frames",
+    "closures",
+    "recall",
+    "precision",
+    "offset median / p90, ms",
+    "FF F1",
+    "sil F1",
+    "openness r",
 )
+HEADER = f"| {' | '.join(_COLUMNS)} |\n" + "|---" * len(_COLUMNS) + "|"
 
 
 def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -1,12 +1,14 @@
 """Packaged voices that also tell when they say what.
 
-Both neural voices predict how many 25 ms frames each symbol lasts before they make any sound; adding that inner tensor to
-the outputs of the graph gives exact phone times for free, with no aligner and its errors. The predicted times run late
-against the sound that comes out (`training.labels.DELAY`), the same for both because they share one architecture.
+Both neural voices predict how many 25 ms frames each symbol lasts before they make any sound; adding that inner
+tensor to the outputs of the graph gives exact phone times for free, with no aligner and its errors. The predicted
+times run late against the sound that comes out (`training.labels.DELAY`), the same for both because they share one
+architecture.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from dataclasses import dataclass
@@ -22,16 +24,12 @@ from hibari import Hibari
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from lipwright.models.kokoro_voices import STYLE_HASHES
+
 F32 = NDArray[np.float32]
 RATE = 24_000
 
-KOKORO_VOICES = (
-    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah af_sky am_adam am_echo "
-    "am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable "
-    "bm_george bm_lewis ef_dora em_alex em_santa ff_siwis hf_alpha hf_beta hm_omega hm_psi if_sara im_nicola jf_alpha "
-    "jf_gongitsune jf_nezumi jf_tebukuro jm_kumo pf_dora pm_alex pm_santa zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi "
-    "zm_yunjian zm_yunxi zm_yunxia zm_yunyang"
-).split()
+KOKORO_VOICES = tuple(STYLE_HASHES)
 LANGUAGE_OF = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
 # Never heard in training: three English voices, and every voice of two whole languages.
 HELD_OUT = ("am_michael", "bf_emma", "bm_george", "if_sara", "im_nicola", "hf_alpha", "hf_beta", "hm_omega", "hm_psi")
@@ -70,7 +68,7 @@ def _session(model: Path, output: str, work: Path, threads: int) -> onnxruntime.
 
 
 def _to_16k(samples: NDArray[Any]) -> F32:
-    return resample_poly(samples.astype(np.float64), 2, 3).astype(np.float32)
+    return np.asarray(resample_poly(samples.astype(np.float64), 2, 3), np.float32)
 
 
 class KokoroVoices:
@@ -110,8 +108,6 @@ class HibariVoice:
     @cached_property
     def lexicon(self) -> list[str]:
         """Pronunciations of the packaged US dictionary, for random words."""
-        import gzip
-
         path = Path(hibari.__file__).parent / "assets" / "lexicon_us_gold.json.gz"
         entries = json.loads(gzip.decompress(path.read_bytes()))
         return sorted({p for p in entries.values() if isinstance(p, str) and 2 < len(p) < 14})

@@ -1,9 +1,9 @@
 """Whisper's encoder as a feature extractor over sound of any length.
 
-The encoder hears 99 languages' worth of phonetics; its 512 features every 20 ms are all that the small viseme head needs.
-Ten-second windows keep the cost of attention and the memory low (the encoder works at any length up to 30 s, no padding
-needed). Neighbouring windows share two seconds, and within the middle of those the features pass smoothly from one to
-the other, so neither the edge of a window, where context is missing, nor a jump is ever seen.
+The encoder hears 99 languages' worth of phonetics; its 512 features every 20 ms are all that the small viseme head
+needs. Ten-second windows keep the cost of attention and the memory low (the encoder works at any length up to 30 s,
+no padding needed). Neighbouring windows share two seconds, and within the middle of those the features pass smoothly
+from one to the other, so neither the edge of a window, where context is missing, nor a jump is ever seen.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class WhisperEncoder:
 
 
 def windows(frames: int) -> list[tuple[int, int]]:
-    """The half-open spans of mel frames that cover `frames` frames, each sharing at least `SHARED` with the one before."""
+    """The half-open spans that cover `frames` mel frames, each sharing at least `SHARED` with the one before."""
     frames += frames % 2
     if frames <= WINDOW:
         return [(0, max(frames, SHORTEST))] if frames else []

@@ -1,7 +1,7 @@
 """Visemes without the neural encoder: from pocketsphinx phones, or from nothing but loudness.
 
-Both are poorer than the head (the phones are US English ones; loudness knows no closures but silence) and both say so in
-their confidence. They exist so that a missing or broken model file costs quality, not the job.
+Both are poorer than the head (the phones are US English ones; loudness knows no closures but silence) and both say so
+in their confidence. They exist so that a missing or broken model file costs quality, not the job.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ def pocketsphinx_visemes(samples: F32, progress: Progress | None = None) -> F32:
 def energy_visemes(samples: F32, level: F32) -> F32:
     """(len(level), 14) float32: open as far as it is loud, teeth together where the sound is all hiss."""
     loud = _loudness(level)
-    hiss = np.concatenate([_hiss(samples, first, min(first + 6000, len(level))) for first in range(0, len(level), 6000)] or
-                          [np.zeros(0, np.float32)])  # fmt: skip
+    hiss = np.zeros(len(level), np.float32)
+    for first in range(0, len(level), 6000):
+        last = min(first + 6000, len(level))
+        hiss[first:last] = _hiss(samples, first, last)
     probabilities = np.zeros((len(level), len(VISEMES)), np.float32)
     probabilities[:, CLASS["aa"]] = loud**2 * (1 - hiss)
     probabilities[:, CLASS["E"]] = loud * (1 - loud) * (1 - hiss)

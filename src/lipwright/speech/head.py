@@ -1,8 +1,8 @@
 """The viseme head: encoder features to viseme probabilities, in plain numpy.
 
-A convolution over three encoder frames, a few residual dilated convolutions (about a quarter of a second of context) and
-a linear layer with two outputs per 20 ms frame, one for each 10 ms half. Third of a million parameters, stored as half
-floats inside the package. `training/` makes it; `docs/viseme-head.md` is its model card.
+A convolution over three encoder frames, a few residual dilated convolutions (about a quarter of a second of context)
+and a linear layer with two outputs per 20 ms frame, one for each 10 ms half. Third of a million parameters, stored as
+half floats inside the package. `training/` makes it; `docs/viseme-head.md` is its model card.
 """
 
 from __future__ import annotations

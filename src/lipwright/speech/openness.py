@@ -1,8 +1,8 @@
 """How far the mouth is open, from viseme probabilities: one smooth curve.
 
-Each class has a typical opening of the lips as a share of the widest; the weighted sum is smoothed to the speed of a jaw.
-Bilabials are let through the smoothing: a closure lasts 60 ms or so and a smooth curve alone would never reach zero, but
-a `p` with open lips is the fault viewers notice first.
+Each class has a typical opening of the lips as a share of the widest; the weighted sum is smoothed to the speed of a
+jaw. Bilabials are let through the smoothing: a closure lasts 60 ms or so and a smooth curve alone would never reach
+zero, but a `p` with open lips is the fault viewers notice first.
 """
 
 from __future__ import annotations

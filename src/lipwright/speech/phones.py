@@ -2,8 +2,9 @@
 
 Two alphabets meet here: ARPABET, which pocketsphinx speaks, and the IPA of the neural voices, whose sounds label the
 training data. Both end in the fourteen classes of `lipwright.speech.visemes`. The grouping is by what a camera sees:
-`n` and `l` look like `d`, a glottal `h` has no shape of its own and wears that of the next vowel, and a diphthong is two
-shapes one after the other. A tapped `r` goes with `d` and a uvular one with `k`, because that is where the tongue is.
+`n` and `l` look like `d`, a glottal `h` has no shape of its own and wears that of the next vowel, and a diphthong is
+two shapes one after the other. A tapped `r` goes with `d` and a uvular one with `k`, because that is where the tongue
+is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lipwright.speech.visemes import VISEMES
 CLASS = {name: index for index, name in enumerate(VISEMES)}
 SIL = CLASS["sil"]
 PP = CLASS["PP"]
+FF = CLASS["FF"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ _ARPABET = {
 _IPA_GROUPS = {
     "PP": "pbmβ", "FF": "fvʋɸ", "TH": "θð", "DD": "tdnlɾɽʈɖɳɲʎT", "SS": "szʦʣ", "CH": "ʃʒʧʤɕʂʨʥꭧç",
     "kk": "kɡŋɴxχɣɰqcɟʁʀ", "RR": "ɹɻrɚ", "aa": "aɑɐʌæ", "E": "eɛəᵊɤɜ", "I": "iɪɨᵻjʝ", "O": "oɔɒøœ", "U": "uʊɯwyʏɥ",
-    "": "hʔɦ", "E I": "A", "aa I": "I", "O U": "OQ", "aa U": "W", "O I": "Y",
+    "": "hʔɦʰ", "E I": "A", "aa I": "I", "O U": "OQ", "aa U": "W", "O I": "Y",
 }  # fmt: skip
 _IPA = {symbol: shape for shape, symbols in _IPA_GROUPS.items() for symbol in symbols}
-# These change the sound before them and are no sound of their own: length, nasality, aspiration, palatalisation, stress.
-IPA_MODIFIERS = frozenset("ːˑ̃ʰʲᵝ")
+# These change the sound before them and are no sound of their own: length, nasality, palatalisation; stress. Aspiration
+# is one: the lips of a `pʰ` have parted.
+IPA_MODIFIERS = frozenset("ːˑ̃ʲᵝ")
 IPA_STRESS = frozenset("ˈˌ")
 
 

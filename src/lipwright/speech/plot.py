@@ -48,7 +48,8 @@ def draw(samples16k: F32, track: VisemeTrack) -> U8:
     height = WAVE + LANE * len(VISEMES) + CURVE + AXIS + 2 * MARGIN
     picture = np.full((rows * height + 28, WIDTH, 3), 255, np.uint8)
     seconds = len(track.probabilities) / RATE
-    title = f"{seconds:.2f} s, {track.recogniser}, mean confidence {float(track.confidence.mean() if len(track.confidence) else 0):.2f}"
+    confidence = float(track.confidence.mean()) if len(track.confidence) else 0.0
+    title = f"{seconds:.2f} s, {track.recogniser}, mean confidence {confidence:.2f}"
     if seconds > rows * ROW_SECONDS:
         title += f", first {rows * ROW_SECONDS} s shown"
     cv2.putText(picture, title, (MARGIN, 20), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
@@ -92,4 +93,11 @@ def _draw_row(canvas: U8, start: int, samples: F32, track: VisemeTrack, curve: F
                 canvas[y + 1 : y + LANE - 1, x] = np.round(paper + (ink - paper) * weight)
         points.append((x, bottom - 4 - round(float(curve[first:last].mean()) * (CURVE - 8))))
     if len(points) > 1:
-        cv2.polylines(canvas, [np.array(points, np.int32)], isClosed=False, color=(20, 110, 235), thickness=2, lineType=cv2.LINE_AA)
+        cv2.polylines(
+            canvas,
+            [np.array(points, np.int32)],
+            isClosed=False,
+            color=(20, 110, 235),
+            thickness=2,
+            lineType=cv2.LINE_AA,
+        )

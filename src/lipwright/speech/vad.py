@@ -1,9 +1,9 @@
 """Is anybody speaking? Silero's voice-activity network, run over sound of any length.
 
-The network reads 32 ms at a time together with the 4 ms before, and carries a memory from step to step; given the wrong
-context or a fresh memory per block it still answers, only badly. It is causal, so it notices an onset late: the gate
-made from it opens early and closes late enough for the first and last sounds of a phrase to pass. Sound below an absolute
-floor is silence whatever the network says.
+The network reads 32 ms at a time together with the 4 ms before, and carries a memory from step to step; given the
+wrong context or a fresh memory per block it still answers, only badly. It is causal, so it notices an onset late: the
+gate made from it opens early and closes late enough for the first and last sounds of a phrase to pass. Sound below an
+absolute floor is silence whatever the network says.
 """
 
 from __future__ import annotations
