@@ -64,7 +64,7 @@ Background = Annotated[
 Occlusion = Annotated[
     bool | None, typer.Option("--occlusion-detection", help="Leave frames alone where the mouth may be covered.")
 ]
-Quality = Annotated[str, typer.Option(help="Encoding preset: visually-lossless, high or small.")]
+Quality = Annotated[str, typer.Option(help="Encoding preset: draft, balanced, visually-lossless or archive.")]
 Engine = Annotated[str, typer.Option(help="The lip-sync engine.")]
 Report = Annotated[
     Path | None, typer.Option(help="Where the quality report goes. Default: beside the output.", show_default=False)

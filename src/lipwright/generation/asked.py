@@ -33,6 +33,8 @@ PathLike = str | os.PathLike[str]
 ONLY = "audio"
 """The name of an audio that was given without one."""
 
+DEFAULT_VOICE = "heart"
+
 FACE = "face:"
 """A `BoxesAt` address of this kind means: the boxes of that face of the whole video's analysis."""
 
@@ -71,6 +73,18 @@ class Text:
     provider: str | None = None
     stability: float | None = None
     similarity_boost: float | None = None
+
+    def as_input(self, ref: str, named: bool = True) -> TextInput:
+        """The domain input; a text that names no provider is spoken on this machine."""
+        return TextInput(
+            script=self.script,
+            voice_id=self.voice or DEFAULT_VOICE,
+            provider=self.provider or "local",
+            stability=self.stability,
+            similarity_boost=self.similarity_boost,
+            ref=ref,
+            named=named,
+        )
 
 
 Sound = PathLike | Text
@@ -148,15 +162,7 @@ def build_request(
 
 def _sound(ref: str, sound: Sound, named: bool) -> AudioInput | TextInput:
     if isinstance(sound, Text):
-        return TextInput(
-            script=sound.script,
-            voice_id=sound.voice or "",
-            provider=sound.provider or "",
-            stability=sound.stability,
-            similarity_boost=sound.similarity_boost,
-            ref=ref,
-            named=named,
-        )
+        return sound.as_input(ref, named)
     return AudioInput(url=os.fspath(sound), ref=ref, named=named)
 
 

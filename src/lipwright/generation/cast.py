@@ -21,11 +21,19 @@ from lipwright.timeline.edl import EditDecisionList, LipDrive, OutputFrame
 
 @dataclass(frozen=True, slots=True)
 class Casting:
-    """Who plays a segment in one shot: the track (None: nobody can), how it was found, and what to tell the user."""
+    """Who plays a segment in one shot.
+
+    Attributes:
+        track: None if nobody can.
+        how: how it was found, in words.
+        warning: what to tell the user.
+        absent: source frames on which the user says that the speaker is not to be seen.
+    """
 
     track: FaceTrack | None
     how: str
     warning: str | None = None
+    absent: tuple[Range, ...] = ()
 
 
 class Chooser(Protocol):
@@ -43,6 +51,7 @@ class Role:
         drive: what it says.
         track: the face, None where the segment's speaker is not to be seen.
         how: how the track was chosen, in words.
+        absent: source frames on which the user says that the speaker is not to be seen.
         tasks: its frames in output order.
         ease_in, ease_out: see `lipwright.engines.base.EngineJob`.
     """
@@ -51,9 +60,14 @@ class Role:
     drive: LipDrive
     track: FaceTrack | None
     how: str
+    absent: list[Range] = field(default_factory=list)
     tasks: list[FrameTask] = field(default_factory=list)
     ease_in: bool = True
     ease_out: bool = True
+
+    def seen(self, source: int) -> bool:
+        """Whether the speaker may be looked for on source frame `source`."""
+        return self.track is not None and not any(start <= source < stop for start, stop in self.absent)
 
 
 class Cast:
@@ -106,6 +120,7 @@ class Cast:
             if identity not in mine:
                 mine[identity] = Role(len(self.roles), drive, found.track, found.how)
                 self.roles.append(mine[identity])
+            mine[identity].absent += found.absent
             self._by_shot[_key(drive), shot] = mine[identity]
 
     def _hand_out_tasks(self, edl: EditDecisionList) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from lipwright.errors import AudioInaccessible, MediaError, VideoInaccessible
-from lipwright.generation.wav import write_wav
+from lipwright.generation.wav import wav_bytes
 from lipwright.media.audio import audio_length
 from lipwright.media.guard import Limits
 from lipwright.media.info import MediaInfo
@@ -88,7 +88,7 @@ def open_inputs(
 def _spoken(text: TextInput, target: Path, speech: TextToSpeech, progress: Progress, warnings: list[str]) -> SoundFile:
     said = speech.speak(text, progress)
     warnings += said.warnings
-    write_wav(target, said.samples, said.rate)
+    target.write_bytes(wav_bytes(said.samples, said.rate))
     return SoundFile(target, Fraction(len(said.samples), said.rate), said.voice.id)
 
 

@@ -77,7 +77,7 @@ class Mouths:
         return tuple(dict.fromkeys(self._failures))
 
     def _mouth(self, role: Role, task: FrameTask, source: Frame) -> Mouth:
-        if role.track is None:
+        if not role.seen(task.source):
             return Mouth(role, task, None, PassReason.NO_FACE)
         if role.number not in self._ready:
             self._ready[role.number] = self._prepare(role)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import wave
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def write_wav(path: Path, samples: NDArray[np.float32], rate: int) -> None:
-    """Write (n,) or (n, channels) float32 samples in -1..1 as 16-bit PCM at `rate` Hz."""
+def wav_bytes(samples: NDArray[np.float32], rate: int) -> bytes:
+    """(n,) or (n, channels) float32 samples in -1..1 as a 16-bit PCM WAV file at `rate` Hz."""
     table = samples.reshape(len(samples), -1)
-    with wave.open(str(path), "wb") as file:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
         file.setnchannels(table.shape[1])
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(np.rint(np.clip(table, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
+    return out.getvalue()

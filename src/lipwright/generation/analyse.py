@@ -1,0 +1,36 @@
+"""Face analysis of a video file, kept for the next generation of the same video."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from lipwright.faces.analysis import FaceAnalysis, analyse
+from lipwright.faces.cache import FaceCache
+from lipwright.faces.store import Store
+from lipwright.generation.ranges import Range
+from lipwright.media.info import MediaInfo
+from lipwright.media.reader import open_reader
+from lipwright.progress import Progress
+
+_log = logging.getLogger(__name__)
+
+
+def faces_on(
+    path: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, cache: FaceCache | None = None
+) -> FaceAnalysis:
+    """The faces on source frames `ranges` of the video at `path`; what `cache` holds is not looked at again."""
+    with open_reader(path, info) as reader:
+        return analyse(reader, ranges, progress=progress, cache=_entry(cache, path))
+
+
+def _entry(cache: FaceCache | None, path: Path) -> Store | None:
+    """The place of the video in the cache; None, which means no cache, where that cannot be used."""
+    if cache is None:
+        return None
+    try:
+        return cache.entry(path)
+    except OSError as error:
+        _log.warning("analyses are not kept, the cache cannot be used: %s", error)
+        return None

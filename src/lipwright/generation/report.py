@@ -1,0 +1,154 @@
+"""Assembling the quality report of a finished generation from what each stage knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lipwright import __version__
+from lipwright.errors import ModelFileError
+from lipwright.generation.cast import Cast
+from lipwright.generation.inputs import Inputs
+from lipwright.media.atomic import PendingFile
+from lipwright.models.registry import default_registry
+from lipwright.quality.measure import Measured
+from lipwright.quality.report import (
+    FrameCounts,
+    Meters,
+    ModelUsed,
+    OutputFacts,
+    Performance,
+    QualityReport,
+    SegmentReport,
+    SpeechUsed,
+)
+from lipwright.speech.visemes import VisemeTrack
+from lipwright.timeline import edl
+from lipwright.timeline.options import SegmentOptions
+
+FACE_MODELS = (
+    "face_detection_full_range.tflite",
+    "face_landmarks_detector.tflite",
+    "face_blendshapes.tflite",
+    "geometry_pipeline_metadata_landmarks.binarypb",
+)
+SPEECH_MODELS = {
+    "whisper-head": ("whisper-base/model.bin", "silero_vad_v6.onnx"),
+    "pocketsphinx": ("silero_vad_v6.onnx",),
+}
+KOKORO = "kokoro-v1.0.int8.onnx"
+NOTHING_ASKED = FrameCounts(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the stages of a generation found out, on its way into the report."""
+
+    engine: str
+    quality: str
+    options: SegmentOptions
+    plan: edl.EditDecisionList
+    inputs: Inputs
+    cast: Cast
+    visemes: Mapping[str, VisemeTrack]
+    measured: Measured
+    output: OutputFacts
+    performance: Performance
+    warnings: Sequence[str]
+
+
+def assemble(facts: Facts) -> QualityReport:
+    """The report of one output."""
+    segments = tuple(_segment(facts, done) for done in facts.plan.segments)
+    return QualityReport(
+        version=__version__,
+        engine=facts.engine,
+        output=facts.output,
+        frames=facts.measured.frames,
+        segments=segments,
+        overall=facts.measured.overall,
+        equality=facts.measured.equality,
+        performance=facts.performance,
+        options=_options(facts),
+        speech=tuple(_speech(facts)),
+        models=tuple(_models(facts)),
+        warnings=tuple(dict.fromkeys(facts.warnings)),
+    )
+
+
+def write_report(report: QualityReport, path: Path) -> None:
+    """Put the report at `path`, whole or not at all."""
+    with PendingFile(path) as file:
+        file.write(report.to_json().encode("utf-8"))
+        file.commit()
+
+
+def _segment(facts: Facts, done: edl.SegmentReport) -> SegmentReport:
+    index = done.index if done.index >= 0 else None
+    roles = facts.cast.of_segment(done.index)
+    meters, frames = facts.measured.segments.get(index, (None, NOTHING_ASKED))
+    return SegmentReport(
+        index=index,
+        ref=done.ref,
+        sync_mode=done.mode.value if done.mode is not None else "preserve_timing",
+        requested=_seconds(done.requested),
+        source=_seconds(done.source),
+        output=_seconds(done.output),
+        audio=_seconds(done.audio),
+        face=next((role.track.id for role in roles if role.track is not None), None),
+        speaker="; ".join(dict.fromkeys(role.how for role in roles)) or "no frame was asked for",
+        frames=frames,
+        meters=meters or Meters.of({}, otherwise="the segment has no frames"),
+        notes=done.happened,
+    )
+
+
+def _options(facts: Facts) -> dict[str, str | float | bool | None]:
+    options = facts.options
+    return {
+        "sync_mode": options.sync_mode.value,
+        "temperature": float(options.temperature),
+        "speaker": type(options.speaker).__name__,
+        "occlusion_detection": options.occlusion_detection,
+        "preserve_timing": options.preserve_timing,
+        "background": float(options.background),
+        "quality": facts.quality,
+    }
+
+
+def _speech(facts: Facts) -> Iterable[SpeechUsed]:
+    for ref, sound in facts.inputs.sounds.items():
+        if ref in facts.visemes:
+            yield SpeechUsed(ref, round(float(sound.seconds), 6), facts.visemes[ref].recogniser, sound.voice)
+
+
+def _models(facts: Facts) -> Iterable[ModelUsed]:
+    """The files of the catalogue that took part, as it pins them."""
+    names = list(FACE_MODELS)
+    for ref, track in facts.visemes.items():
+        names += SPEECH_MODELS.get(track.recogniser, ())
+        voice = facts.inputs.sounds[ref].voice if ref in facts.inputs.sounds else None
+        if voice and _listed(f"kokoro-voices/{voice}.bin"):
+            names += [KOKORO, f"kokoro-voices/{voice}.bin"]
+    for name in dict.fromkeys(names):
+        if _listed(name):
+            file = default_registry().get(name)
+            yield ModelUsed(file.name, file.sha256, file.licence)
+
+
+def _listed(name: str) -> bool:
+    try:
+        default_registry().get(name)
+    except ModelFileError:
+        return False
+    return True
+
+
+def _seconds(span: edl.Span) -> tuple[float, float]:
+    return _second(span.start), _second(span.stop)
+
+
+def _second(time: Fraction) -> float:
+    return round(float(time), 6)
