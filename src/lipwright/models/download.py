@@ -86,7 +86,7 @@ def _continue(
             return False
         have = have if resumed else 0
         with partial.open("ab" if resumed else "wb") as out:
-            for chunk in response.iter_bytes(1 << 18):
+            for chunk in response.iter_bytes():
                 progress.check()
                 have += len(chunk)
                 if have > size:
