@@ -107,6 +107,10 @@ class Channel:
     def column(self, name: str) -> F64:
         return np.frombuffer(self._columns[name], dtype=np.float64) if self._columns[name] else np.zeros(0)
 
+    def range(self) -> MouthRange:
+        """What closed and open read like on this face."""
+        return mouth_range(_track_openings(self), self.column("opening"))
+
     def _middle_of_window(self) -> None:
         """Fill in the tremble of the frame two back, now that its neighbours on both sides are known."""
         if len(self._window) < WINDOW:
@@ -141,7 +145,7 @@ def readings_of(channels: Sequence[Channel]) -> dict[str, Reading]:
     sync, closed, silence = no_sums(), Closures(0, 0), SilenceSums()
     for place, channel in enumerate(channels):
         speech, heard = channel.drive.speech, channel.drive.heard
-        openings = _mouth(channel).relative(channel.column("opening"))
+        openings = channel.range().relative(channel.column("opening"))
         silence += silence_sums(channel.column("time"), openings, _quiet(channel))
         spoken = channel.column("speech_time")
         driven = np.isfinite(spoken)
@@ -171,10 +175,6 @@ def _reference(track: FaceTrack | None) -> F64 | None:
         return None
     rows = np.unique(np.linspace(0, len(track) - 1, _SAMPLED_ROWS).astype(np.int64))
     return head_reference(track.landmarks(rows), np.asarray(track.rotations[rows]))
-
-
-def _mouth(channel: Channel) -> MouthRange:
-    return mouth_range(_track_openings(channel), channel.column("opening"))
 
 
 def _track_openings(channel: Channel) -> F64:

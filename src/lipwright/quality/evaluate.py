@@ -72,6 +72,25 @@ class Evaluation:
         return dumps(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """An evaluation and what it was made from, for plots and contact sheets.
+
+    Attributes:
+        evaluation: the figures.
+        faces: the analysis of the output.
+        times: (n,) seconds of the frames that were looked at.
+        opening: (n,) lip opening, 0 closed to 1 wide open; NaN where it could not be read.
+        speech: the speech it was held against, on the clock of the audio.
+    """
+
+    evaluation: Evaluation
+    faces: FaceAnalysis
+    times: F64
+    opening: F64
+    speech: SpeechReference | None
+
+
 _Beneath = dict[int, tuple[float, F32 | None]]  # gradient strength and lips of the source, by frame
 
 
@@ -96,6 +115,24 @@ def evaluate(
     audio_at: float = 0.0,
     progress: Progress | None = None,
 ) -> Evaluation:
+    """Measure a finished video; arguments and errors are those of `examine`."""
+    found = examine(
+        video, source=source, audio=audio, text=text, face=face, spans=spans, audio_at=audio_at, progress=progress
+    )
+    return found.evaluation
+
+
+def examine(
+    video: Path,
+    *,
+    source: Path | None = None,
+    audio: Path | None = None,
+    text: str | None = None,
+    face: int | None = None,
+    spans: Sequence[tuple[float, float]] | None = None,
+    audio_at: float = 0.0,
+    progress: Progress | None = None,
+) -> Examination:
     """Measure a finished video.
 
     Args:
@@ -138,7 +175,7 @@ def evaluate(
     if speech is None:
         why = Unmeasured("there is no speech to compare with")
         readings |= {name: why for name in METERS if name.startswith(("av_", "bilabial", "silence_"))}
-    return Evaluation(
+    evaluation = Evaluation(
         name=video.name,
         source=source.name if source is not None else None,
         face=track.id,
@@ -150,6 +187,9 @@ def evaluate(
         meters=Meters.of(readings),
         warnings=clip.info.warnings,
     )
+    driven = np.isfinite(channel.column("speech_time"))
+    opening = channel.range().relative(channel.column("opening"))
+    return Examination(evaluation, clip.faces, channel.column("time")[driven], opening[driven], speech)
 
 
 def _open(path: Path, progress: Progress) -> _Clip:
