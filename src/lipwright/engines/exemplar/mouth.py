@@ -1,8 +1,10 @@
-"""Bringing one exemplar's mouth to one frame: lips and skin by one warp, the inside by another.
+"""Bringing one exemplar's mouth to one frame: each lip by a warp of its own, the inside by a third.
 
-Lips are warped so that they lie exactly on the target. The inside of the mouth is not: teeth do not stretch. It hangs
-from the upper lip at nearly its own size, the lower lip slides over it when the target is more closed than the
-exemplar, and where the target is more open than anything the exemplar shows, the painted interior is left to be seen.
+A single smooth warp cannot close a mouth that is open in the exemplar: whatever is between the lips is squeezed, not
+hidden. So the upper lip and all above it come by one field, the lower lip and all below it by another, and they meet
+along the mouth's own line. The inside is not stretched either, for teeth do not stretch: it hangs from the upper lip at
+nearly its own size, the lower lip slides over it when the target is more closed than the exemplar, and where the target
+is more open than anything the exemplar shows, the painted interior is left to be seen.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
 from lipwright.engines.exemplar.interior import inside_mask
-from lipwright.render.mask import smoothstep
+from lipwright.render.mask import feather, polygon, smoothstep
 from lipwright.render.warp import ThinPlate, resample
 
 F32 = NDArray[np.float32]
@@ -40,20 +42,38 @@ class Mouth:
     shown: F32
 
 
-def bring(exemplar: Exemplar, plate: ThinPlate, target: F64, scale: float, origin: tuple[int, int]) -> Mouth:
-    """Warp `exemplar` to `target` (m, 2) display pixels through `plate`, whose points are `target[ANCHORS]`.
+def lower_side(target: F64, shape: tuple[int, int], scale: float) -> F32:
+    """(h, w) float32 1 below the line on which the lips meet, 0 above it, for (m, 2) `target` in pixels of the patch."""
+    height, width = shape
+    line = (target[P.INNER_UPPER] + target[P.INNER_LOWER]) / 2
+    corners = target[[P.LEFT_CORNER, P.RIGHT_CORNER]]
+    line = np.concatenate([corners[:1], target[P.INNER[:1]], line, target[P.INNER[10:11]], corners[1:]])
+    outward = corners[1] - corners[0]
+    ends = np.array([corners[0] - 3 * outward, corners[1] + 3 * outward])
+    floor = max(height, float(line[:, 1].max())) + 4.0 * width
+    outline = np.concatenate([ends[:1], line, ends[1:], [[ends[1, 0], floor], [ends[0, 0], floor]]])
+    return feather(polygon(outline, shape), max(0.4, 0.004 * scale))
 
-    `scale` is the frame's pixels per eye distance, `origin` the plate's box corner.
+
+def bring(exemplar: Exemplar, plate: ThinPlate, target: F64, scale: float, below: F32) -> Mouth:
+    """Warp `exemplar` to `target` (m, 2) pixels of the plate's box; the plate's points are `target[ANCHORS]`.
+
+    `scale` is the frame's pixels per eye distance, `below` the box's `lower_side`.
     """
-    lips_from = _without_seam(exemplar, target, scale)[ANCHORS]
-    inside_from = _hung(exemplar, target, scale)[ANCHORS]
     offset = target[ANCHORS]
-    field = plate.dense(plate.coarse(np.hstack([lips_from - offset, inside_from - offset])))
+    hung, raised, inset = _partings(exemplar, target, scale)
+    upper, lower = hung.copy(), raised.copy()
+    upper[P.INNER_UPPER] -= inset
+    lower[P.INNER_LOWER] += inset
+    field = plate.dense(plate.coarse(np.hstack([at[ANCHORS] - offset for at in (upper, lower, hung)])))
     height, width = field.shape[:2]
-    xs = np.arange(width, dtype=np.float32) + origin[0]
-    ys = (np.arange(height, dtype=np.float32) + origin[1])[:, None]
-    lips = resample(exemplar.yuv, field[..., 0] + xs, field[..., 1] + ys)
-    inside_x, inside_y = field[..., 2] + xs, field[..., 3] + ys
+    field[..., 0::2] += np.arange(width, dtype=np.float32)[:, None]
+    field[..., 1::2] += np.arange(height, dtype=np.float32)[:, None, None]
+    mix = below[..., None]
+    # One resampling serves both lips: they are never both seen, so the fields can be joined along the line instead.
+    joined = np.where(mix > 0.5, field[..., 2:4], field[..., 0:2])
+    lips = resample(exemplar.yuv, joined[..., 0], joined[..., 1])
+    inside_x, inside_y = field[..., 4], field[..., 5]
     inside = resample(exemplar.yuv, inside_x, inside_y)
     shown = cv2.remap(inside_mask(exemplar), inside_x, inside_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return Mouth(lips, *_spread(inside, np.asarray(shown, np.float32), 0.035 * scale))
@@ -70,31 +90,22 @@ def _spread(inside: F32, shown: F32, sigma: float) -> tuple[F32, F32]:
     return np.asarray(filled, np.float32), np.maximum(shown, smoothstep(certainty, 0.02, 0.25))
 
 
-def _without_seam(exemplar: Exemplar, target: F64, scale: float) -> F64:
-    """The exemplar's points with the dark line between closed lips left out where the target parts them."""
-    at = exemplar.points.copy()
-    parted = np.linalg.norm(target[P.INNER_LOWER] - target[P.INNER_UPPER], axis=1) / scale
-    seen = np.linalg.norm(at[P.INNER_LOWER] - at[P.INNER_UPPER], axis=1) / exemplar.scale
-    inset = (0.014 * exemplar.scale * np.clip((parted - seen - 0.01) / 0.03, 0.0, 1.0))[:, None] * _down(at)
-    at[P.INNER_UPPER] -= inset
-    at[P.INNER_LOWER] += inset
-    return at
+def _partings(exemplar: Exemplar, target: F64, scale: float) -> tuple[F64, F64, F64]:
+    """The exemplar's points with the lips parted as in the target: seen from the upper lip, and from the lower.
 
-
-def _down(at: F64) -> F64:
-    """(2,) unit vector from the nose towards the chin, square to the line between the mouth corners."""
+    Also (9, 2) how far to set the lips' edges into the lip where the target's opening differs from the exemplar's, so
+    that neither the dark line between closed lips nor the rims of teeth are taken for lip.
+    """
+    at = exemplar.points
     axis = at[P.RIGHT_CORNER] - at[P.LEFT_CORNER]
-    return np.array([-axis[1], axis[0]]) / (np.hypot(*axis) + 1e-6)
-
-
-def _hung(exemplar: Exemplar, target: F64, scale: float) -> F64:
-    """The exemplar's points with the lower inner lip moved to where the inside should be looked up for it."""
-    at = exemplar.points.copy()
-    down = _down(at)
+    down = np.array([-axis[1], axis[0]]) / (np.hypot(*axis) + 1e-6)
     wanted = np.linalg.norm(target[P.INNER_LOWER] - target[P.INNER_UPPER], axis=1) * (exemplar.scale / scale)
     seen = np.maximum((at[P.INNER_LOWER] - at[P.INNER_UPPER]) @ down, 1e-3)
-    ratio = np.clip(wanted / seen, *_STRETCH)
-    shift = (wanted / ratio - seen)[:, None] * down
-    at[P.INNER_LOWER] += shift
-    at[P.OUTER_LOWER] += shift
-    return at
+    shift = (wanted / np.clip(wanted / seen, *_STRETCH) - seen)[:, None] * down
+    hung, raised = at.copy(), at.copy()
+    hung[P.INNER_LOWER] += shift
+    hung[P.OUTER_LOWER] += shift
+    raised[P.INNER_UPPER] -= shift
+    raised[P.OUTER_UPPER] -= shift
+    differs = np.clip((np.abs(wanted - seen) / exemplar.scale - 0.01) / 0.03, 0.0, 1.0)
+    return hung, raised, (0.020 * exemplar.scale * differs)[:, None] * down

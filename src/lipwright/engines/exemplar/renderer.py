@@ -18,7 +18,7 @@ from lipwright.engines.base import Edit, FrameTask, PassReason
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
 from lipwright.engines.exemplar.interior import Palette, paint
-from lipwright.engines.exemplar.mouth import ANCHORS, bring
+from lipwright.engines.exemplar.mouth import ANCHORS, bring, lower_side
 from lipwright.engines.exemplar.shape import HeadSpace
 from lipwright.faces.track import FaceTrack
 from lipwright.media.picture import Picture
@@ -101,12 +101,17 @@ class ExemplarRenderer:
         local = target - [x0, y0]
         small = core[inside_box]
         plate = ThinPlate(local[ANCHORS], (0, 0, x1 - x0, y1 - y0), smoothing=1e-4)
-        opening = feather(polygon(local[P.INNER], small.shape), max(0.45, 0.006 * scale))
+        # An outline is drawn even when nothing is inside it; closed lips must leave no line.
+        apart = float(np.linalg.norm(local[P.UPPER_MID] - local[P.LOWER_MID]))
+        opening = feather(polygon(local[P.INNER], small.shape), max(0.45, 0.006 * scale)) * smoothstep(
+            np.float32(apart), 0.4, 1.8
+        )
         painted = paint(self._colours, local, scale, (small.shape[0], small.shape[1]), step.teeth)
         ring = small * (1.0 - small) * (1.0 - feather(polygon(local[P.OUTER], small.shape), 0.02 * scale))
+        below = lower_side(local, (small.shape[0], small.shape[1]), scale)
         mouth = np.zeros((*small.shape, 3), np.float32)
         for index, weight in step.mouths:
-            laid = bring(self._exemplars[index], plate, local, scale, (0, 0))
+            laid = bring(self._exemplars[index], plate, local, scale, below)
             light, _ = light_difference(base[inside_box], laid.lips, ring)
             lips = laid.lips + light
             inside = painted + laid.shown[..., None] * (laid.inside + light - painted)

@@ -56,6 +56,9 @@ OPEN = np.array([_OPEN[v] for v in VISEMES])
 WIDE = np.array([_WIDE[v] for v in VISEMES])
 _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 
+# Lips lead the sound: measured against phones aligned by an independent recogniser, the smoothed curves were 10 ms late.
+_LEAD = 0.010
+
 # Opening saturates: a confident /a/ reaches the subject's full opening before its probability reaches one.
 _FULL_AT = 0.85
 
@@ -93,7 +96,7 @@ def trajectory(
     pressed = np.clip((_smooth(probability[:, _PP], 3) - 0.25) / 0.35, 0.0, 1.0)
     tucked = np.clip((_smooth(probability[:, _FF], 5) - 0.25) / 0.4, 0.0, 1.0)
 
-    at = np.where(resting, 0.0, times)
+    at = np.where(resting, 0.0, times + _LEAD)
     closed = _hold(pressed, grid, at, spacing)
     tuck = np.interp(at, grid, tucked)
     # Lips travel into and out of a closure within about 50 ms; the smooth mask keeps neighbours from snapping.
