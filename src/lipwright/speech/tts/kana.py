@@ -34,6 +34,8 @@ _ROWS = {
 _SYLLABLES = {kana: sound for row, sounds in _ROWS.items() for kana, sound in zip(row, sounds, strict=True)}
 _SMALL_Y = {"ゃ": "a", "ゅ": "ɨ", "ょ": "o"}
 _SMALL_VOWELS = {"ぁ": "a", "ぃ": "i", "ぅ": "ɯ", "ぇ": "e", "ぉ": "o"}
+# Greetings that end in the particle and are written as one word.
+_GREETINGS = re.compile("(こんにち|こんばん)は")
 _PARTICLES = {"は": "βa", "へ": "e"}
 _MARKS = {"、": ",", "。": ".", "「": "“", "」": "”", "『": "“", "』": "”", "・": " ", "〜": "ː", "~": "ː"}
 _KEPT_MARKS = frozenset(',.!?…:;—“”"')
@@ -57,7 +59,7 @@ def phonemes(text: str) -> str:
 
     A は or へ that stands alone between spaces or marks is read as the particle (wa, e).
     """
-    hiragana = _hiragana(unicodedata.normalize("NFKC", text))
+    hiragana = _GREETINGS.sub(r"\1わ", _hiragana(unicodedata.normalize("NFKC", text)))
     sounds = [_word(word) for word in re.split(r"(\s+|[、。「」『』・〜~,.!?…:;—“”\"])", hiragana)]
     return _assimilated(re.sub(r"\s+", " ", "".join(sounds))).strip()
 
