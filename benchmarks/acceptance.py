@@ -125,8 +125,7 @@ def run(name: str, folder: Path, again: bool) -> Row:
     if again or not output.exists():
         import lipwright
 
-        report = lipwright.sync_video(source, audio, output=output).report  # type: ignore[attr-defined]  # lands with the API
-        report_path.write_text(report.to_json(), encoding="utf-8")
+        lipwright.sync_video(source, audio=audio, output=output, report=report_path)
     inside = QualityReport.read(report_path) if report_path.exists() else None
     found = examine(output, source=source, audio=audio, text=SPEECH[job.speech].text)
     (folder / f"{name}_evaluation.json").write_text(found.evaluation.to_json(), encoding="utf-8")
@@ -161,10 +160,8 @@ def short_of(meters: Meters) -> list[str]:
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
-    head = (
-        f"{'clip':<12}{'offset':>8}{'corr':>6}{'null':>6}{'p/b/m':>10}{'silence':>9}{'jitter':>8}{'sharp':>7}{'fps':>6}"
-    )
-    head += "  passed"
+    columns = {"offset": 8, "corr": 6, "null": 6, "p/b/m": 10, "silence": 9, "jitter": 8, "sharp": 7, "fps": 6}
+    head = f"{'clip':<12}" + "".join(f"{name:>{width}}" for name, width in columns.items()) + "  passed"
     lines = [head, "-" * len(head)]
     for row in rows:
         m = row.meters
