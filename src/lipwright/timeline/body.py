@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from lipwright.errors import Fault, RequestError
 from lipwright.timeline.body_options import parse_options
 from lipwright.timeline.body_segments import legacy_ranges, parse_segments
-from lipwright.timeline.fields import Fields, shown
+from lipwright.timeline.fields import OBJECT, Fields, shown
 from lipwright.timeline.options import Options
 from lipwright.timeline.request import (
     AudioInput,
@@ -45,17 +45,18 @@ def parse_request(body: object, *, models: Collection[str] | None = None) -> Gen
         raise RequestError(f"The request must be a JSON object, not {shown(body)}.", field="")
     reader = _Body(body)
     request = reader.read(models)
-    known = {fault.field for fault in reader.faults}
-    faults = reader.faults + [fault for fault in faults_of(request) if not _told(fault, known)]
+    faults = reader.faults + [fault for fault in faults_of(request) if not _told(fault, reader.faults)]
     if faults:
         raise RequestError.of(faults)
     return request
 
 
-def _told(fault: Fault, known: set[str]) -> bool:
-    """Whether a fault of reading at the same place, or inside it, makes `fault` a mere consequence."""
+def _told(fault: Fault, read: list[Fault]) -> bool:
+    """Whether `fault` is a mere consequence of what reading found wrong at the same place, inside or around it."""
     inside = tuple(f"{fault.field}{mark}" for mark in (".", "["))
-    return fault.field in known or any(path.startswith(inside) for path in known)
+    unread = tuple(f"{one.field}." for one in read if f"must be {OBJECT}" in one.message)
+    same = any(one.field == fault.field or one.field.startswith(inside) for one in read)
+    return same or (bool(unread) and fault.field.startswith(unread))
 
 
 class _Body:
@@ -110,7 +111,9 @@ class _Body:
         if self.top.raw("input") is None:
             self.top.fault("input", "is missing: it lists one video or image and at least one audio or text.")
             return
-        entries = self.top.items("input") or []
+        entries = self.top.items("input")
+        if entries is None:
+            return
         for index, entry in enumerate(entries):
             path = f"input[{index}]"
             if isinstance(entry, Mapping):

@@ -16,6 +16,7 @@ from fractions import Fraction
 from lipwright.errors import Fault
 
 VALIDATION = "generation_input_validation_failed"
+OBJECT = "an object"
 LONGEST = 10**9
 """No time in seconds and no frame number is above this; it is far beyond any media."""
 _HUGE = 10**18
@@ -53,7 +54,9 @@ class Fields:
         return f"{self.path}.{name}" if self.path else name
 
     def fault(self, key: str, message: str, code: str | None = None) -> None:
-        """Note that `key` is wrong; the sentence is its path and `message`."""
+        """Note that `key` is wrong; the sentence is its path and `message`. A key with two values has no other fault."""
+        if key in self._torn:
+            return
         self.faults.append(Fault(self.at(key), f"{self.at(key)} {message}", code or self.code))
 
     def raw(self, key: str) -> object:
@@ -61,8 +64,8 @@ class Fields:
         found = {name: self.data[name] for name in dict.fromkeys((camel(key), key)) if self.data.get(name) is not None}
         self.skip(key)
         if len(found) == 2 and not _same(*found.values()) and key not in self._torn:
-            self._torn.add(key)
             self.fault(key, f"is given twice, as {camel(key)} and as {key}, with different values.")
+            self._torn.add(key)
         return next(iter(found.values()), None)
 
     def skip(self, *keys: str) -> None:
@@ -149,7 +152,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            self._wrong(key, "an object", value, code)
+            self._wrong(key, OBJECT, value, code)
             return None
         snake = self.report_snake if report_snake is None else report_snake
         return Fields(value, self.at(key), self.faults, code=code or self.code, report_snake=snake)
@@ -178,7 +181,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > _HUGE:
         return "a number that large"
     if isinstance(value, Mapping):
-        return "an object"
+        return OBJECT
     if isinstance(value, list | tuple):
         return "an array"
     text = repr(value) if isinstance(value, str) else str(value)

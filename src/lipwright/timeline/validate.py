@@ -71,11 +71,14 @@ def _audio(request: GenerationRequest) -> Iterator[Fault]:
     named = [one for one in audio if one.named]
     if not audio and not request.segments:
         yield Fault("input", "input has no audio or text; at least one is needed.", VALIDATION)
-    if request.segments and not named:  # V9
+    by_ref = any(not segment.aligned for segment in request.segments)
+    if by_ref and not named:  # V9
         yield Fault("input", "input has no audio or text with a refId; segments need at least one.", SEGMENTS)
     if len(audio) > 1 and not request.segments:  # V1
         yield Fault(
-            "segments", f"segments is missing: it says when each of the {len(audio)} audio inputs is used.", SEGMENTS
+            "segments",
+            f"segments is missing: with {len(audio)} audio and text inputs it says when each is used.",
+            SEGMENTS,
         )
     seen: dict[str, str] = {}
     for index, one in enumerate(audio):
@@ -89,7 +92,7 @@ def _audio(request: GenerationRequest) -> Iterator[Fault]:
             sentence = f"{path}.refId {one.ref!r} is already the refId of {seen[one.ref]}; each must be different."
             yield Fault(f"{path}.refId", sentence, SEGMENTS)
         seen.setdefault(one.ref, path)
-        if request.segments and named and not one.named and not request.segments[0].aligned:  # V14
+        if by_ref and named and not one.named:  # V14
             yield Fault(
                 f"{path}.refId", f"{path}.refId is missing: with segments every audio and text needs one.", SEGMENTS
             )
