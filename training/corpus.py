@@ -14,7 +14,8 @@ from random import Random
 import numpy as np
 
 from training.prompts import dictionary_words, english, syllables
-from training.voices import HELD_OUT, KOKORO_VOICES, LANGUAGE_OF, HibariVoice, KokoroVoices, Utterance
+from training.utterance import Utterance
+from training.voices import HELD_OUT, KOKORO_VOICES, LANGUAGE_OF, HibariVoice, KokoroVoices
 
 
 def _save(path: Path, spoken: Utterance) -> None:

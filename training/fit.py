@@ -116,7 +116,7 @@ def save(net: HeadNet, path: Path) -> None:
         "last_bias": half(net.last.bias),  # type: ignore[arg-type]
     }
     for i, block in enumerate(net.blocks):
-        assert isinstance(block, nn.Conv1d)
+        assert isinstance(block, nn.Conv1d) and block.bias is not None  # noqa: PT018 - tells mypy both
         arrays[f"block{i}_weight"] = half(block.weight.permute(2, 1, 0))
         arrays[f"block{i}_bias"] = half(block.bias)
     np.savez(path, **arrays)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.speech.phones import IPA_MODIFIERS, IPA_STRESS, SIL, Phone, ipa_shape, shape_spans
-from training.voices import Utterance
+from training.utterance import Utterance
 
 DELAY = 0.057  # seconds by which predicted times are late, see `docs/viseme-head.md`
 PAUSE_DB = -38.0  # quieter than this, against the loud parts of the utterance, is a pause

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from lipwright.models.kokoro_voices import STYLE_HASHES
+from training.utterance import Utterance
 
 F32 = NDArray[np.float32]
 RATE = 24_000
@@ -33,20 +33,6 @@ KOKORO_VOICES = tuple(STYLE_HASHES)
 LANGUAGE_OF = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
 # Never heard in training: three English voices, and every voice of two whole languages.
 HELD_OUT = ("am_michael", "bf_emma", "bm_george", "if_sara", "im_nicola", "hf_alpha", "hf_beta", "hm_omega", "hm_psi")
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """One spoken phoneme string: `samples` float32 mono 16 kHz; symbol i of `phonemes` ends at `ends[i]` seconds.
-
-    `ends` has one more entry in front, where the first symbol begins.
-    """
-
-    voice: str
-    language: str
-    phonemes: str
-    samples: F32
-    ends: NDArray[np.float64]
 
 
 class Voice(Protocol):

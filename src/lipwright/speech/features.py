@@ -1,8 +1,8 @@
 """Log-mel spectrogram as the Whisper encoder was trained on, in plain numpy.
 
 Frame i is centred on sample 160 i of 16 kHz sound (10 ms apart, 25 ms Hann windows), 80 triangular bands on Slaney's
-mel scale. Any stretch of a long recording can be asked for by itself and comes out bit for bit as it would from the
-whole, because a stretch looks at the samples around it and the sound is mirrored at the true ends only. The last
+mel scale. Any stretch of a long recording can be asked for by itself and comes out as it would from the whole,
+because a stretch looks at the samples around it and the sound is mirrored at the true ends only. The last
 step, the floor eight decades below the loudest band, is kept apart (`whisper_scale`) as it depends on how much is
 looked at.
 

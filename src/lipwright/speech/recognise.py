@@ -99,14 +99,14 @@ def _neural(samples: F32, head: VisemeHead, progress: Progress) -> F32:
     rows = frame_count(len(samples))
     probabilities = np.empty((rows, len(VISEMES)), np.float32)
     done = 0
-    for block in _head_blocks(features(samples, shared_encoder(), progress), head):
+    for block in head_blocks(features(samples, shared_encoder(), progress), head):
         block = block[: rows - done]
         probabilities[done : done + len(block)] = block
         done += len(block)
     return probabilities
 
 
-def _head_blocks(encoded: Iterator[F32], head: VisemeHead) -> Iterator[F32]:
+def head_blocks(encoded: Iterator[F32], head: VisemeHead) -> Iterator[F32]:
     """The head over a stream of features, as if over the whole: each block is seen with its context on both sides."""
     reach = head.reach
     held: F32 | None = None
