@@ -74,7 +74,7 @@ def visemes(
         samples = sound_for_recognition(audio)
         track = recognise(samples, progress=Progress(display, token))
     if plot is not None:
-        from lipwright.cli.picture import write_png
+        from lipwright.generation.png import write_png
         from lipwright.speech.plot import draw
 
         write_png(plot, draw(samples, track))

@@ -3,7 +3,7 @@
 The portrait is a public-domain NASA photograph that ships in scikit-image; no footage of a person has to be shipped.
 The camera drifts and zooms by fractions of a pixel per frame. OpenCV's warps round coordinates to 1/32 pixel, which
 makes such a slow move tremble visibly (and adds a tremble of its own to every landmark), so the pictures are resampled
-here with exact weights: a move without rotation is separable, and each frame is two small matrix products.
+here with exact weights: a move without rotation is separable, and each frame is two sparse matrix products.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from math import cos, pi
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -56,36 +57,33 @@ class CameraMove:
 
 def pan_and_zoom(portrait: U8, move: CameraMove, size: int, times: Iterator[Fraction]) -> Iterator[U8]:
     """The (size, size, 3) uint8 RGB picture of `portrait` (h, w, 3) at each of `times`."""
-    source = np.ascontiguousarray(portrait.astype(np.float32).transpose(2, 0, 1))
+    height, width = portrait.shape[:2]
+    source = portrait.astype(np.float32)
     for time in times:
         shot = move.at(time)
-        rows, rows_from = _weights(shot.y - shot.side / 2, shot.side / size, size, portrait.shape[0])
-        columns, columns_from = _weights(shot.x - shot.side / 2, shot.side / size, size, portrait.shape[1])
-        seen = source[
-            :, rows_from : rows_from + rows.shape[1], columns_from : columns_from + columns.shape[1]
-        ]  # only what the camera sees
-        picture = rows @ (seen @ columns.T)
-        yield np.clip(np.rint(picture.transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+        rows = _weights(shot.y - shot.side / 2, shot.side / size, size, height)
+        columns = _weights(shot.x - shot.side / 2, shot.side / size, size, width)
+        tall = (rows @ source.reshape(height, width * 3)).reshape(size, width, 3)
+        across = np.ascontiguousarray(tall.transpose(1, 0, 2)).reshape(width, size * 3)
+        picture = (columns @ across).reshape(size, size, 3).transpose(1, 0, 2)
+        yield np.ascontiguousarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
 
 
-def _weights(start: float, step: float, count: int, length: int) -> tuple[F32, int]:
-    """(count, k) weights of `k` input samples from the returned index on for output samples of width `step`.
+def _weights(start: float, step: float, count: int, length: int) -> sparse.csr_array:
+    """(count, length) float32 weights of input samples for output samples of width `step` from `start` on.
 
     Output sample i is centred at start + (i + 1/2) * step in units of input samples; beyond its edges the input is
     repeated. For steps above 1 the kernel is widened, so that nothing aliases.
     """
     scale = max(1.0, step)
     centres = start + (np.arange(count) + 0.5) * step - 0.5
-    first = int(np.floor(centres[0] - REACH * scale))
-    last = int(np.ceil(centres[-1] + REACH * scale)) + 1
-    distance = (centres[:, None] - np.arange(first, last)[None, :]) / scale
-    kernel = _cubic(np.abs(distance))
+    taps = np.arange(2 * int(np.ceil(REACH * scale)) + 1)
+    index = np.floor(centres - REACH * scale).astype(np.int64)[:, None] + taps
+    kernel = _cubic(np.abs(centres[:, None] - index) / scale)
     kernel /= kernel.sum(axis=1, keepdims=True)
-    low, high = max(first, 0), min(last, length)
-    inside = kernel[:, low - first : high - first].copy()
-    inside[:, 0] += kernel[:, : low - first].sum(axis=1)
-    inside[:, -1] += kernel[:, high - first :].sum(axis=1)
-    return inside.astype(np.float32), low
+    row = np.repeat(np.arange(count), len(taps))
+    inside = np.clip(index, 0, length - 1).ravel()
+    return sparse.coo_array((kernel.ravel().astype(np.float32), (row, inside)), shape=(count, length)).tocsr()
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

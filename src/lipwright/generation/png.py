@@ -1,4 +1,4 @@
-"""Pictures that commands write."""
+"""Pictures as PNG files, whole or not at all."""
 
 from __future__ import annotations
 

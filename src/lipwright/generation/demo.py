@@ -1,0 +1,130 @@
+"""The demonstration: a portrait under a moving camera says two lines in two voices, with an untouched gap between.
+
+Everything is made on the spot: the source video from a public-domain photograph, the speech by two embedded voices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.errors import ModelFileError
+from lipwright.generation.asked import Choices, Segment, Text, build_request
+from lipwright.generation.generate import Result, Settings, generate
+from lipwright.generation.png import write_png
+from lipwright.generation.sample import CameraMove, Shot, pan_and_zoom, room_tone
+from lipwright.generation.sheets import strip
+from lipwright.media.encoding import AudioTarget, VideoTarget
+from lipwright.media.info import ColourTags
+from lipwright.media.picture import Picture
+from lipwright.media.pixels import LAYOUTS
+from lipwright.media.writer import OutputWriter
+from lipwright.models.registry import model_path
+from lipwright.progress import Progress
+from lipwright.speech.tts import TextToSpeech
+
+U8 = NDArray[np.uint8]
+
+PORTRAIT = "astronaut.png"
+RATE = Fraction(25)
+SIZE = 720
+SECONDS = Fraction(11)
+MOVE = CameraMove(there=Shot(232.0, 158.0, 290.0), back=Shot(220.0, 146.0, 246.0), period=Fraction(22))
+LINES = (
+    "Hello! Only my lips follow these new words.",
+    "Between the lines, every pixel stays as it was.",
+)
+STARTS = (Fraction(1, 2), Fraction(6))
+SOUND_RATE = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The files of a demonstration."""
+
+    source: Path
+    result: Result
+    sheet: Path
+
+
+def demonstrate(folder: Path, progress: Progress | None = None) -> Demo:
+    """Make the demonstration in `folder`, which is created.
+
+    Raises:
+        ModelFileError: the portrait or the models are not there. OutputError: the folder cannot be written to.
+    """
+    progress = progress or Progress()
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "source.mp4"
+    write_source(source, progress)
+    speech = TextToSpeech()
+    first, second = speech.two_voices()
+    voices = (first.id, second.id)
+    texts = {f"line{n}": Text(line, voice) for n, (line, voice) in enumerate(zip(LINES, voices, strict=True), start=1)}
+    segments = [Segment(start, start + Fraction(9, 2), name) for start, name in zip(STARTS, texts, strict=True)]
+    request = build_request(source, texts, segments, Choices(preserve_timing=True, background=0.5))
+    result = generate(request, folder / "demo.mp4", Settings(speech=speech), progress)
+    sheet = folder / "demo-sheet.png"
+    shown = [float(SECONDS * i / 24) for i in range(24)]
+    picture = strip(result.output, shown, [f"{time:.2f} s {_what(Fraction(time), result)}" for time in shown])
+    write_png(sheet, picture)
+    return Demo(source, result, sheet)
+
+
+def write_source(path: Path, progress: Progress) -> None:
+    """Write the sample source video to `path`."""
+    portrait = _portrait()
+    count = int(SECONDS * RATE)
+    target = VideoTarget(SIZE, SIZE, LAYOUTS["yuv420p"], 1 / RATE, RATE, colour=ColourTags(1, 1, 1, full_range=False))
+    sound = room_tone(float(SECONDS), SOUND_RATE)
+    with OutputWriter(path, target, AudioTarget(SOUND_RATE, "stereo", 2)) as writer:
+        for index, picture in enumerate(_pictures(portrait, count)):
+            writer.add_picture(picture, index / RATE, 1 / RATE)
+            start, stop = (round(at / RATE * SOUND_RATE) for at in (index, index + 1))
+            writer.add_audio(sound[start:stop])
+            progress.advance("sample video", index + 1, count)
+        writer.close()
+
+
+def _pictures(portrait: U8, count: int) -> Iterator[Picture]:
+    times = (index / RATE for index in range(count))
+    for rgb in pan_and_zoom(portrait, MOVE, SIZE, times):
+        yield yuv_picture(rgb)
+
+
+def yuv_picture(rgb: U8) -> Picture:
+    """(h, w, 3) uint8 RGB with even sides as a BT.709, limited-range 4:2:0 picture."""
+    red, green, blue = (rgb[..., channel].astype(np.float32) for channel in range(3))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    planes = (
+        16.0 + luma * (219.0 / 255.0),
+        _quarter(128.0 + (blue - luma) * (224.0 / 255.0 / 1.8556)),
+        _quarter(128.0 + (red - luma) * (224.0 / 255.0 / 1.5748)),
+    )
+    y, u, v = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes)
+    return Picture((y, u, v), LAYOUTS["yuv420p"], "bt709")
+
+
+def _quarter(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _portrait() -> U8:
+    path = model_path(PORTRAIT)
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ModelFileError(f"The picture {path} cannot be read.")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _what(time: Fraction, result: Result) -> str:
+    for segment in result.report.segments:
+        if segment.output[0] <= time < segment.output[1]:
+            return segment.ref
+    return "original"
