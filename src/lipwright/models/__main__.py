@@ -28,9 +28,8 @@ def main(names: list[str]) -> int:
         return 1
     for reason in sorted(set(report.missing.values())):
         print(f"\nnot fetched: {reason}", file=sys.stderr)
-    print(
-        f"{len(report.fetched)} fetched, {len(report.present)} there, {len(report.missing)} missing: {registry.folder}"
-    )
+    print(f"{len(report.present)} model files were there, {len(report.missing)} extra ones could not be had,", end=" ")
+    print(f"{len(report.fetched)} were fetched to {registry.folder}")
     return 0
 
 
