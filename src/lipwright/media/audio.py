@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -53,7 +54,7 @@ def decode_audio(
     limits = limits or Limits()
     with open_media(path, purpose, limits) as container:
         stream = audio_stream(container)
-        name = os.path.basename(path)
+        name = Path(path).name
         if stream is None:
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
@@ -78,7 +79,7 @@ def audio_length(path: str | os.PathLike[str], limits: Limits | None = None) -> 
     with open_media(path, AS_AUDIO, limits) as container:
         stream = audio_stream(container)
         if stream is None:
-            raise AudioInvalid(f"{os.path.basename(path)!r} holds no sound that can be decoded.")
+            raise AudioInvalid(f"{Path(path).name!r} holds no sound that can be decoded.")
         rate = stream.codec_context.sample_rate
     return Fraction(sum(len(block) for block in decode_audio(path, limits=limits)), rate)
 
@@ -112,7 +113,7 @@ def load_mono(
 
 
 def resampled(blocks: Iterator[Samples], from_rate: int, to_rate: int, layout: str) -> Iterator[Samples]:
-    """`blocks` of (n, channels) at another rate, delay-free; n samples become exactly round(n * to_rate / from_rate)."""
+    """`blocks` of (n, channels) at another rate, without delay; n samples become round(n * to_rate / from_rate)."""
     resampler = av.AudioResampler(format="fltp", layout=layout, rate=to_rate, options=_RESAMPLER)
     taken = given = 0
     held: Samples | None = None  # the last block waits until the total is known
@@ -125,8 +126,8 @@ def resampled(blocks: Iterator[Samples], from_rate: int, to_rate: int, layout: s
             if held is not None:
                 given += len(held)
                 yield held
-            held = np.ascontiguousarray(out.to_ndarray().T)
-    tail = [np.ascontiguousarray(out.to_ndarray().T) for out in resampler.resample(None)] if taken else []
+            held = _samples_of(out)
+    tail = [_samples_of(out) for out in resampler.resample(None)] if taken else []
     total = round(Fraction(taken * to_rate, from_rate))
     rest = [part for part in ([held] if held is not None else []) + tail if len(part)]
     for part in rest:
@@ -143,6 +144,11 @@ def _frame(block: Samples, rate: int, layout: str) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout=layout)
     frame.sample_rate = rate
     return frame
+
+
+def _samples_of(frame: av.AudioFrame) -> Samples:
+    """(n, channels) of a planar float frame."""
+    return np.ascontiguousarray(frame.to_ndarray().T, np.float32)
 
 
 def _layout_of(stream: AudioStream) -> str:
@@ -207,13 +213,13 @@ class _Unifier:
         own = layout_name(frame.layout.name, frame.layout.nb_channels)
         self._layout = self._layout or own
         if frame.format.name == "fltp" and own == self._layout and frame.sample_rate == self._rate:
-            return np.ascontiguousarray(frame.to_ndarray().T)
+            return _samples_of(frame)
         form = (frame.format.name, own, frame.sample_rate)
         if self._resampler is None or form != self._format:
             self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
             self._format = form
         named = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=own)
         named.sample_rate = frame.sample_rate
-        parts = [out.to_ndarray().T for out in self._resampler.resample(named)]
+        parts = [_samples_of(out) for out in self._resampler.resample(named)]
         channels = av.AudioLayout(self._layout).nb_channels
         return np.concatenate([np.zeros((0, channels), np.float32), *parts])

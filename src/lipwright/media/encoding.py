@@ -7,7 +7,7 @@ High 10. Chroma finer than 4:2:0 is averaged down to it by default, because hard
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
 from typing import Literal
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.media.info import AudioInfo, ColourTags, VideoInfo
-from lipwright.media.picture import Picture, Plane
+from lipwright.media.picture import Picture, Plane, as_plane
 from lipwright.media.pixels import LAYOUTS, PixelLayout
 
 Quality = Literal["draft", "balanced", "visually-lossless", "archive"]
@@ -61,7 +61,7 @@ class VideoTarget:
     time_base: Fraction
     rate: Fraction
     sample_aspect_ratio: Fraction = Fraction(1)
-    colour: ColourTags = ColourTags()
+    colour: ColourTags = field(default_factory=ColourTags)
 
     @classmethod
     def like(cls, video: VideoInfo, time_base: Fraction | None = None) -> VideoTarget:
@@ -141,7 +141,9 @@ def even(size: int, step: int = 2) -> int:
 
 def _padded(plane: Plane, width: int, height: int) -> Plane:
     down, right = height - plane.shape[0], width - plane.shape[1]
-    return np.pad(plane, ((0, max(0, down)), (0, max(0, right))), mode="edge") if down > 0 or right > 0 else plane
+    if down <= 0 and right <= 0:
+        return plane
+    return as_plane(np.pad(plane, ((0, max(0, down)), (0, max(0, right))), mode="edge"))
 
 
 def _block_mean(plane: Plane, block_x: int, block_y: int) -> Plane:
@@ -157,7 +159,8 @@ def _block_mean(plane: Plane, block_x: int, block_y: int) -> Plane:
 
 
 def _rounded(plane: Plane, bits: int) -> NDArray[np.uint8]:
-    return np.minimum((plane.astype(np.uint32) + (1 << (bits - 1))) >> bits, 255).astype(np.uint8)
+    samples: NDArray[np.uint8] = np.minimum((plane.astype(np.uint32) + (1 << (bits - 1))) >> bits, 255).astype(np.uint8)
+    return samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Scales:
 
 
 def scales_of(time_base: Fraction, audio_rate: int | None) -> Scales:
-    """The tick rates that make all times exact in MP4, whose fields hold 31 bits; nearest milliseconds-and-finer if not.
+    """The tick rates that make all times exact in MP4, whose fields hold 31 bits, or fine enough where that fails.
 
     The movie scale matters because edit lists (the start of the pictures, the priming of the sound) are written in it:
     at FFmpeg's default of 1000 a start at 1/30 s would move to 0.033.
@@ -192,8 +195,8 @@ _RENAMED = {"5.1(side)": "5.1", "5.0(side)": "5.0", "downmix": "stereo"}
 def audio_target(source: AudioInfo | None, speech: AudioInfo | None = None) -> tuple[AudioTarget, tuple[str, ...]]:
     """The rate and layout of the output's sound, and what to tell the user.
 
-    The source's own rate and layout are kept wherever AAC has them. A video without sound gets the speech's: its layout,
-    and its rate if that is 32 kHz or more, else 48 kHz (players and editors handle low rates badly).
+    The source's own rate and layout are kept wherever AAC has them. A video without sound gets the speech's: its
+    layout, and its rate if that is 32 kHz or more, else 48 kHz (players and editors handle low rates badly).
     """
     if source is None:
         rate = speech.rate if speech is not None and speech.rate >= 32000 else 48000

@@ -16,8 +16,8 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
-from lipwright.media.picture import Picture, Plane
-from lipwright.media.pixels import LAYOUTS, UNPACKERS, PixelLayout, Unpack, conversion, matrix_of
+from lipwright.media.picture import Picture, Plane, as_plane
+from lipwright.media.pixels import LAYOUTS, UNPACKERS, Matrix, PixelLayout, Unpack, conversion, matrix_of
 
 if TYPE_CHECKING:
     from av.video.plane import VideoPlane
@@ -121,6 +121,16 @@ def display_layout(name: str, turn: Turn, full_range: bool) -> PixelLayout:
     return layout.ranged(full_range or unpacking.unpack.full_range)
 
 
+def matrix_for(frame: av.VideoFrame, height: int) -> Matrix:
+    """The matrix of the picture made of `frame`, which is `height` lines high on display.
+
+    RGB has no matrix of its own: it is converted to BT.709, limited range, which players assume of an untagged picture.
+    """
+    if frame.format.is_rgb or frame.format.has_palette:
+        return "bt709"
+    return matrix_of(frame.colorspace, height)
+
+
 def picture_of(frame: av.VideoFrame, turn: Turn | None = None) -> Picture:
     """The picture of a decoded frame in display orientation.
 
@@ -130,31 +140,28 @@ def picture_of(frame: av.VideoFrame, turn: Turn | None = None) -> Picture:
     """
     turn = turn_of(frame)[0] if turn is None else turn
     unpacking = unpacking_of(frame.format.name)
-    height = frame.width if turn.transpose else frame.height
-    matrix = matrix_of(frame.colorspace, height)
+    matrix = matrix_for(frame, frame.width if turn.transpose else frame.height)
     full_range = frame.color_range == _FULL_RANGE and not frame.format.is_rgb
     if unpacking.convert is not None:
-        # RGB has no matrix of its own: BT.709 limited is what every player assumes of an untagged picture.
         if frame.format.is_rgb or frame.format.has_palette:
-            matrix = "bt709"
             frame = frame.reformat(format=unpacking.convert, dst_colorspace=1, dst_color_range=1)
         else:
             frame = frame.reformat(format=unpacking.convert)
     planes = _planes(frame, unpacking.unpack, unpacking.layout)
     layout = unpacking.layout
     if turn.transpose and layout.sub_x != layout.sub_y:
-        planes = (planes[0], np.repeat(planes[1], 2, axis=1), np.repeat(planes[2], 2, axis=1))
         width = planes[0].shape[1]
-        planes = (planes[0], planes[1][:, :width], planes[2][:, :width])
+        u, v = (as_plane(np.repeat(chroma, 2, axis=1)[:, :width]) for chroma in planes[1:])
+        planes = (planes[0], u, v)
         layout = LAYOUTS[layout.name.replace("422", "444")]
     if not turn.identity:
         planes = (turn.apply(planes[0]), turn.apply(planes[1]), turn.apply(planes[2]))
-    y, u, v = (_owned(plane) for plane in planes)
-    return Picture((y, u, v), layout.ranged(full_range or unpacking.unpack.full_range), matrix)
+    owned = tuple(_owned(plane) for plane in planes)
+    return Picture((owned[0], owned[1], owned[2]), layout.ranged(full_range or unpacking.unpack.full_range), matrix)
 
 
 def frame_of(picture: Picture) -> av.VideoFrame:
-    """An FFmpeg frame with the picture's samples (copied); its format is the layout's name. Timing and colour are not set."""
+    """An FFmpeg frame with a copy of the picture's samples, in the layout's format; timing and colour are not set."""
     frame = av.VideoFrame(picture.width, picture.height, picture.layout.name)
     for samples, plane in zip(picture.planes, frame.planes, strict=True):
         target = _view(plane, samples.dtype.itemsize)
@@ -188,19 +195,17 @@ def _planes(frame: av.VideoFrame, unpack: Unpack, layout: PixelLayout) -> tuple[
         rows, cols = -(-chroma_height // unpack.repeat_y), -(-chroma_width // unpack.repeat_x)
         u, v = u[:rows, :cols], v[:rows, :cols]
         if unpack.repeat_x > 1 or unpack.repeat_y > 1:
-            u, v = (
-                np.repeat(np.repeat(c, unpack.repeat_y, 0), unpack.repeat_x, 1)[:chroma_height, :chroma_width]
-                for c in (u, v)
-            )
+            wide = [np.repeat(np.repeat(c, unpack.repeat_y, 0), unpack.repeat_x, 1) for c in (u, v)]
+            u, v = (as_plane(c[:chroma_height, :chroma_width]) for c in wide)
     if unpack.swapped:
         u, v = v, u
     if unpack.shift > 0:
-        luma, u, v = luma >> unpack.shift, u >> unpack.shift, v >> unpack.shift
+        luma, u, v = (as_plane(c >> np.uint16(unpack.shift)) for c in (luma, u, v))
     elif unpack.shift < 0:
-        luma, u, v = luma << -unpack.shift, u << -unpack.shift, v << -unpack.shift
+        luma, u, v = (as_plane(c << np.uint16(-unpack.shift)) for c in (luma, u, v))
     return luma, u, v
 
 
 def _owned(plane: Plane) -> Plane:
     """A C-contiguous copy that does not keep the decoder's frame alive."""
-    return np.array(plane, order="C", copy=True)
+    return as_plane(np.array(plane, order="C", copy=True))

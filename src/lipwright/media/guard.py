@@ -39,13 +39,19 @@ DEMUXERS = (
 )
 STILL_DEMUXERS = ("jpeg_pipe", "png_pipe", "webp_pipe")
 VIDEO_DECODERS = frozenset(
-    "h264 hevc vp8 vp9 av1 libdav1d mpeg1video mpeg2video mpeg4 h263 mjpeg prores dnxhd ffv1 theora vc1 wmv3 wmv2 wmv1"
-    " msmpeg4v3 msmpeg4v2 flv huffyuv ffvhuff utvideo qtrle rawvideo v210 dvvideo cinepak svq3".split()
+    (
+        *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4", "h263", "mjpeg"),
+        *("prores", "dnxhd", "ffv1", "theora", "vc1", "wmv3", "wmv2", "wmv1", "msmpeg4v3", "msmpeg4v2", "flv"),
+        *("huffyuv", "ffvhuff", "utvideo", "qtrle", "rawvideo", "v210", "dvvideo", "cinepak", "svq3"),
+    )
 )
 STILL_DECODERS = frozenset({"mjpeg", "png", "webp"})
 AUDIO_DECODERS = frozenset(
-    "aac aac_latm mp1 mp1float mp2 mp2float mp3 mp3float ac3 eac3 opus libopus vorbis flac alac wmav1 wmav2 wmapro dca"
-    " truehd mlp amrnb amrwb adpcm_ms adpcm_ima_wav adpcm_ima_qt wavpack tta speex libspeex".split()
+    (
+        *("aac", "aac_latm", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3", "opus"),
+        *("libopus", "vorbis", "flac", "alac", "wmav1", "wmav2", "wmapro", "dca", "truehd", "mlp", "amrnb", "amrwb"),
+        *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "wavpack", "tta", "speex", "libspeex"),
+    )
 )
 
 
@@ -101,7 +107,9 @@ AS_AUDIO = Purpose("audio", AudioInaccessible, AudioInvalid)
 
 
 @contextmanager
-def open_media(path: str | os.PathLike[str], purpose: Purpose = AS_VIDEO, limits: Limits | None = None) -> Iterator[InputContainer]:
+def open_media(
+    path: str | os.PathLike[str], purpose: Purpose = AS_VIDEO, limits: Limits | None = None
+) -> Iterator[InputContainer]:
     """Open a local media file for reading, safely.
 
     Args:
@@ -189,7 +197,10 @@ def _refuse_nested(url: str, flags: int, options: dict[str, str]) -> NoReturn:
 
 
 # Beginnings of text files that describe media kept elsewhere, or that FFmpeg has no business with.
-_TEXTUAL = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<svg", b"<MPD", b"<!DOCTYPE", b"<html", b"[playlist]", b"v=0", b"file ")
+_TEXTUAL = (
+    *(b"#EXTM3U", b"ffconcat", b"<?xml", b"<svg", b"<MPD"),
+    *(b"<!DOCTYPE", b"<html", b"[playlist]", b"v=0", b"file "),
+)
 
 
 def refuse_disguise(file: BinaryIO, name: str, purpose: Purpose) -> None:

@@ -24,7 +24,7 @@ _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1"
 
 
 def layout_name(name: str, channels: int) -> str:
-    """The channel layout to assume for a stream: its own, or the usual one where only the number of channels is known."""
+    """The channel layout to assume for a stream: its own, or the usual one where only the count is known."""
     return _USUAL_LAYOUTS.get(channels, name) if name.endswith("channels") else name
 
 

@@ -90,14 +90,14 @@ class SoundMix:
         """
         self.target = target
         self.total = round(duration * target.rate)
-        self._sources: dict[str, _Source] = {
-            ref: _Source(path, target, AS_AUDIO) for ref, path in speech.items()
-        }
+        self._sources: dict[str, _Source] = {ref: _Source(path, target, AS_AUDIO) for ref, path in speech.items()}
         late = 0
         if video is not None and video[1].audio is not None:
             self._sources[_ORIGINAL] = _Source(video[0], target, AS_VIDEO)
             late = round(video[1].audio.start * target.rate)
         self._pieces = _pieces(spans, self.total, target.rate, late)
+        self._active: list[_Piece] = []
+        self._upcoming = 0
         self._at = 0
 
     def blocks(self) -> Iterator[Samples]:
@@ -123,9 +123,11 @@ class SoundMix:
     def _mixed(self, start: int, stop: int) -> Samples:
         out = np.zeros((stop - start, self.target.channels), np.float32)
         voices = np.zeros(stop - start, np.int8)
-        for piece in self._pieces:
-            if piece.start >= stop:
-                break
+        while self._upcoming < len(self._pieces) and self._pieces[self._upcoming].start < stop:
+            self._active.append(self._pieces[self._upcoming])
+            self._upcoming += 1
+        self._active = [piece for piece in self._active if piece.stop > start]
+        for piece in self._active:
             first, last = max(start, piece.start), min(stop, piece.stop)
             source = self._sources.get(piece.source)
             if first >= last or source is None:
@@ -157,7 +159,7 @@ def _limited(samples: Samples) -> Samples:
 
 
 def _pieces(spans: Sequence[SoundSpan], total: int, rate: int, late: int) -> list[_Piece]:
-    """The spans in samples with their fades, in order of start. `late`: samples by which the video's sound starts late."""
+    """The spans in samples with their fades, in order of start; the video's sound starts `late` samples late."""
     plain = [piece for span in spans if (piece := _piece(span, total, rate, late)) is not None]
     fade = max(1, round(FADE * rate))
     original = [piece for piece in plain if piece.source == _ORIGINAL]

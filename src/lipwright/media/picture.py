@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -79,8 +80,9 @@ class Picture:
     def blend(self, box: Box, yuv: F32, alpha: F32) -> Picture:
         """A new picture in which `box` is moved towards `yuv` by `alpha`.
 
-        Luma becomes old + alpha * (yuv - region(old)); a chroma sample gets the mean of alpha * (yuv - region(old)) over
-        the luma pixels of its cell. Where alpha is exactly 0 (for chroma: in the whole cell) every sample keeps its bits.
+        Luma becomes old + alpha * (yuv - region(old)); a chroma sample gets the mean of alpha * (yuv - region(old))
+        over the luma pixels of its cell. Where alpha is exactly 0 (for chroma: in the whole cell) every sample keeps
+        its bits.
 
         Args:
             box: x0, y0, x1, y1 in luma pixels inside the picture; any alignment.
@@ -111,7 +113,7 @@ class Picture:
     def to_rgb(self, box: Sequence[float] | None = None, scale: float = 1.0) -> U8:
         """The picture, or `box` of it clipped to the frame, as (h, w, 3) uint8 RGB for face models and display.
 
-        `scale` shrinks (or enlarges) the planes before conversion, which is much cheaper than after. Not used for output.
+        `scale` shrinks (or enlarges) the planes before conversion, which is much cheaper than after. Not for output.
         """
         x0, y0, x1, y1 = self.clip(box) if box is not None else (0, 0, self.width, self.height)
         if x1 <= x0 or y1 <= y0:
@@ -173,7 +175,7 @@ class Picture:
         if plane.dtype == np.uint8:
             return np.asarray(plane, np.uint8)
         shift = self.layout.depth - 8
-        return np.minimum((plane + (1 << (shift - 1))) >> shift, 255).astype(np.uint8)
+        return _rounded_shift(plane, shift)
 
     def _wide_chroma(self, channel: int, box: Box) -> F32:
         """Chroma of `box` at luma resolution in native units; its mean over any whole cell is the cell's sample."""
@@ -189,7 +191,7 @@ class Picture:
         cx1, cy1 = min(cols, -(-x1 // sx) + margin), min(rows, -(-y1 // sy) + margin)
         cells = plane[cy0:cy1, cx0:cx1].astype(np.float32)
         wide = cv2.resize(cells, ((cx1 - cx0) * sx, (cy1 - cy0) * sy), interpolation=cv2.INTER_LINEAR)
-        lost = cells - _means(wide, sx, sy)
+        lost = np.subtract(cells, _means(np.asarray(wide, np.float32), sx, sy))
         wide += np.repeat(np.repeat(lost, sy, axis=0), sx, axis=1) if sy > 1 else np.repeat(lost, sx, axis=1)
         return np.asarray(wide[y0 - cy0 * sy : y1 - cy0 * sy, x0 - cx0 * sx : x1 - cx0 * sx], np.float32)
 
@@ -208,6 +210,21 @@ class Picture:
         padded = np.pad(padded, ((0, edge_y), (0, edge_x)), mode="edge") if edge_x or edge_y else padded
         padded = np.pad(padded, ((0, bottom - edge_y), (0, right - edge_x)))
         return _means(padded, sx, sy)
+
+
+def as_plane(samples: NDArray[Any]) -> Plane:
+    """`samples` as a plane: unchanged at run time; it must be uint8 or uint16."""
+    if samples.dtype == np.uint8:
+        return cast("NDArray[np.uint8]", samples)
+    if samples.dtype == np.uint16:
+        return cast("NDArray[np.uint16]", samples)
+    raise TypeError(f"A plane holds uint8 or uint16, not {samples.dtype}")
+
+
+def _rounded_shift(plane: Plane, shift: int) -> U8:
+    """Samples divided by 2^shift, rounded, at most 255."""
+    rounded: U8 = np.minimum((plane.astype(np.uint32) + (1 << (shift - 1))) >> shift, 255).astype(np.uint8)
+    return rounded
 
 
 def _means(values: F32, sx: int, sy: int) -> F32:

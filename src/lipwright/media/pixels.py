@@ -1,10 +1,10 @@
 """How the samples of a frame are laid out, and the one table that turns any decoded format into such a layout.
 
-Lipwright edits frames in their own planar YUV samples, because any trip through RGB would change pixels that nobody asked
-to change. Only a handful of planar layouts are worked on (`LAYOUTS`). Formats that hold exactly the same samples in
-another arrangement (semi-planar NV12/P010, the full-range "yuvj" names, a dropped alpha plane, repeated chroma of rarely
-used subsamplings) are rearranged without loss; everything else (RGB, palettes, more than 10 bits) is converted once,
-deliberately, by `CONVERSIONS`.
+Lipwright edits frames in their own planar YUV samples, because any trip through RGB would change pixels that nobody
+asked to change. Only a handful of planar layouts are worked on (`LAYOUTS`). Formats that hold exactly the same samples
+in another arrangement (semi-planar NV12/P010, the full-range "yuvj" names, a dropped alpha plane, repeated chroma of
+rarely used subsamplings) are rearranged without loss; everything else (RGB, palettes, more than 10 bits) is converted
+once, deliberately, by `CONVERSIONS`.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 
 
 def matrix_of(tag: int, height: int) -> Matrix:
-    """The matrix of a stream tagged `tag`; untagged pictures of 720 lines and more are taken as BT.709, others as BT.601."""
+    """The matrix of a stream tagged `tag`; untagged pictures of 720 lines or more count as BT.709, others as BT.601."""
     return _TAGGED.get(tag, "bt709" if height >= 720 else "bt601")
 
 

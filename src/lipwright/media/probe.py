@@ -26,7 +26,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from lipwright.errors import AudioInvalid, MediaError
-from lipwright.media.frames import Turn, display_layout, turn_of, unpacking_of
+from lipwright.media.frames import Turn, display_layout, matrix_for, turn_of, unpacking_of
 from lipwright.media.guard import (
     AS_AUDIO,
     AS_VIDEO,
@@ -39,7 +39,6 @@ from lipwright.media.guard import (
     open_media,
 )
 from lipwright.media.info import AudioInfo, ColourTags, MediaInfo, StreamClock, VideoInfo, layout_name
-from lipwright.media.pixels import matrix_of
 from lipwright.timeline.edl import FrameGrid
 
 # Codecs in which a packet may be a hidden frame or none at all: their grid is always counted by decoding.
@@ -198,8 +197,6 @@ def _video(
         return _describe(stream, first, turn, timing, clock, grid), origin
 
 
-
-
 def _describe(
     stream: VideoStream, first: av.VideoFrame, turn: Turn, timing: _Timing, clock: StreamClock, grid: FrameGrid
 ) -> VideoInfo:
@@ -228,7 +225,7 @@ def _describe(
         pixel_format=first.format.name,
         layout=display_layout(first.format.name, turn, colour.full_range is True and not first.format.is_rgb),
         colour=colour,
-        matrix="bt709" if unpacking_of(first.format.name).convert and first.format.is_rgb else matrix_of(colour.matrix, height),
+        matrix=matrix_for(first, height),
         grid=grid,
         keys=timing.keys,
         clock=clock,
@@ -351,7 +348,7 @@ def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
 
 
 def _first_sample(source: _Source, index: int) -> Fraction | None:
-    """Container time of the first sample that is heard (encoder priming already removed), or None if nothing decodes."""
+    """Container time of the first sample that is heard (encoder priming removed), or None if nothing decodes."""
     with source.open() as container:
         stream = audio_at(container, index)
         for packet in islice(packets_of(container, stream), 200):

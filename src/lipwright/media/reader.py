@@ -200,10 +200,11 @@ class VideoReader:
         walk = self._walk
         keys = self._video.keys
         key = keys[max(0, bisect_right(keys, index) - 1)] if keys else 0
-        if walk is not None and (index == walk.position or (walk.position < index and key <= walk.position + _DECODE_ON)):
-            return walk
-        if walk is not None and index == walk.position - 1 and walk.has_last:
-            return walk
+        if walk is not None:
+            onward = walk.position <= index and key <= walk.position + _DECODE_ON
+            again = index == walk.position - 1 and walk.has_last
+            if onward or again or index == walk.position:
+                return walk
         self.close()
         self._walk = _Walk(self._path, self._name, self._video, self._limits, index)
         return self._walk
@@ -215,9 +216,7 @@ class _Walk:
     `position` is the index that comes next; frames before it cannot be had any more, save the very last one.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], name: str, video: VideoInfo, limits: Limits, target: int
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], name: str, video: VideoInfo, limits: Limits, target: int) -> None:
         self._path, self._name, self._video, self._limits = path, name, video, limits
         self._stack = ExitStack()
         self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())

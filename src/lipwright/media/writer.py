@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from fractions import Fraction
 from typing import Self
 
@@ -173,10 +174,8 @@ class OutputWriter:
         """Forget the file; nothing is left behind. Harmless after `close`."""
         container, self._container = self._container, None
         if container is not None:
-            try:
+            with suppress(av.FFmpegError, OSError, ValueError):  # the bytes are thrown away in any case
                 container.close()
-            except (av.FFmpegError, OSError, ValueError):
-                pass  # the bytes are thrown away in any case
         self._file.discard()
 
     def _add_video(
