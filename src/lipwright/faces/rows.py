@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lipwright.faces.topology import POINTS
 
-MOUTH_FEATURES = 24
+MOUTH_FEATURES = 27
 """Numbers kept per row to judge whether the mouth is covered (see `occlusion`)."""
 
 LOOK = 12
