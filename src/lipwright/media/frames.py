@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from av.video.plane import VideoPlane
 
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+STILL_SIDE = 2160  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,26 @@ def picture_of(frame: av.VideoFrame, turn: Turn | None = None) -> Picture:
         planes = (turn.apply(planes[0]), turn.apply(planes[1]), turn.apply(planes[2]))
     owned = tuple(_owned(plane) for plane in planes)
     return Picture((owned[0], owned[1], owned[2]), layout.ranged(full_range or unpacking.unpack.full_range), matrix)
+
+
+def still_frame(frame: av.VideoFrame) -> av.VideoFrame:
+    """A decoded still image as a frame of video: 8-bit 4:2:0 in BT.709 limited range, no side longer than `STILL_SIDE`.
+
+    A photograph is full-range BT.601, RGB or paletted and may have far more pixels than H.264 levels allow; as video it
+    is made what every player expects.
+    """
+    shrink = min(1.0, STILL_SIDE / max(frame.width, frame.height))
+    rgb = frame.format.is_rgb or frame.format.has_palette
+    return frame.reformat(
+        width=max(16, round(frame.width * shrink)),
+        height=max(16, round(frame.height * shrink)),
+        format="yuv420p",
+        src_colorspace=None if rgb else 5,
+        dst_colorspace=1,
+        src_color_range=None if rgb else (frame.color_range or _FULL_RANGE),
+        dst_color_range=1,
+        interpolation="AREA" if shrink < 1.0 else "BILINEAR",
+    )
 
 
 def frame_of(picture: Picture) -> av.VideoFrame:

@@ -62,6 +62,7 @@ class Limits:
     Attributes:
         max_pixels: of one frame; the default admits DCI 4K and 4096x4096 but not 8K.
         max_side: of one frame, either way.
+        max_still_pixels: of a still image (which is scaled down before it becomes video).
         max_duration: seconds.
         max_frames: of the video.
         max_streams: in the container.
@@ -70,17 +71,19 @@ class Limits:
 
     max_pixels: int = 4096 * 4096
     max_side: int = 7000
+    max_still_pixels: int = 64_000_000
     max_duration: Fraction = Fraction(4 * 3600)
     max_frames: int = 4 * 3600 * 60
     max_streams: int = 64
     max_bytes: int = 64 << 30
 
-    def check_size(self, width: int, height: int, what: str) -> None:
-        """Raise `ResolutionUnsupported` if a width x height picture of `what` is too large."""
-        if width * height > self.max_pixels or max(width, height) > self.max_side:
+    def check_size(self, width: int, height: int, what: str, still: bool = False) -> None:
+        """Raise `ResolutionUnsupported` if a width x height picture of `what` is too large or too small."""
+        pixels, side = (self.max_still_pixels, 4 * self.max_side) if still else (self.max_pixels, self.max_side)
+        if width * height > pixels or max(width, height) > side:
             raise ResolutionUnsupported(
-                f"{what} is {width}x{height} pixels; at most {self.max_pixels / 1e6:.1f} million pixels and "
-                f"{self.max_side} on a side are supported."
+                f"{what} is {width}x{height} pixels; at most {pixels / 1e6:.1f} million pixels and "
+                f"{side} on a side are supported."
             )
         if min(width, height) < 16:
             raise ResolutionUnsupported(f"{what} is {width}x{height} pixels; at least 16 on a side are needed.")

@@ -26,7 +26,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from lipwright.errors import AudioInvalid, MediaError
-from lipwright.media.frames import Turn, display_layout, matrix_for, turn_of, unpacking_of
+from lipwright.media.exif import jpeg_turn
+from lipwright.media.frames import Turn, display_layout, matrix_for, still_frame, turn_of, unpacking_of
 from lipwright.media.guard import (
     AS_AUDIO,
     AS_VIDEO,
@@ -80,7 +81,7 @@ def _probe(path: str | os.PathLike[str], purpose: Purpose, limits: Limits) -> Me
             missing = "neither video nor sound" if purpose is AS_VIDEO else "no sound"
             raise purpose.broken(f"{name!r} holds {missing} that can be decoded.")
         if picked is not None:
-            limits.check_size(picked.codec_context.width, picked.codec_context.height, repr(name))
+            limits.check_size(picked.codec_context.width, picked.codec_context.height, repr(name), still)
         if container.duration and not still:
             limits.check_duration(Fraction(container.duration, av.time_base), repr(name))
         kind = container.format.name
@@ -179,7 +180,7 @@ def _video(
         if not head:
             raise MediaError(f"The video of {source.name!r} cannot be decoded: its content is damaged.")
         first = head[0]
-        source.limits.check_size(first.width, first.height, repr(source.name))
+        source.limits.check_size(first.width, first.height, repr(source.name), still)
         time_base = Fraction(1, _STILL_RATE) if still else stream.time_base or Fraction(1, 90000)
         timing = _still_timing() if still else _timing(source, stream, [frame.pts for frame in head])
         start = timing.pts[0] * time_base
@@ -188,13 +189,21 @@ def _video(
         grid = FrameGrid(array("q", map(clock.to_grid, timing.pts)), clock.grid_base, clock.to_grid(timing.end))
         source.limits.check_duration((timing.end - timing.pts[0]) * time_base, repr(source.name))
         turn, honoured = turn_of(first)
+        photographed = jpeg_turn(source.path) if still else None
+        if photographed is not None:
+            turn, honoured = photographed, True
         if not honoured:
             warnings.append("a rotation that is no quarter turn is ignored")
-        if unpacking_of(first.format.name).note:
+        if still:
+            coded, first = first, still_frame(first)
+            if first.width != coded.width:
+                warnings.append(f"the {coded.width}x{coded.height} image is scaled to {first.width}x{first.height}")
+        elif unpacking_of(first.format.name).note:
             warnings.append(f"{first.format.name} pictures: {unpacking_of(first.format.name).note}")
         if timing.by_order:
             warnings.append("the file's timestamps are unusable; a constant frame rate is assumed")
-        return _describe(stream, first, turn, timing, clock, grid), origin
+        described = _describe(stream, first, turn, timing, clock, grid)
+        return (replace(described, colour=ColourTags(1, 1, 1, False), matrix="bt709") if still else described), origin
 
 
 def _describe(

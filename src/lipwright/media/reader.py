@@ -13,7 +13,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from typing import Protocol, Self
@@ -21,7 +21,7 @@ from typing import Protocol, Self
 import av
 
 from lipwright.errors import MediaError
-from lipwright.media.frames import picture_of
+from lipwright.media.frames import picture_of, still_frame
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
 from lipwright.media.info import MediaInfo, VideoInfo
 from lipwright.media.picture import Picture
@@ -314,6 +314,8 @@ class _Walk:
 class StillReader(VideoReader):
     """A still image as a video whose every frame is that image; any index from 0 may be asked for."""
 
+    _picture: Picture | None = None
+
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Frames start..stop-1 (without `stop`: the one frame there is)."""
         for index in range(start, 1 if stop is None else stop):
@@ -323,10 +325,20 @@ class StillReader(VideoReader):
         """The image as frame `index`."""
         if index < 0:
             raise IndexError(f"Frame {index} asked of {self._name!r}")
-        walk = self._walk_to(0)
-        picture, _ = walk.take(0)
+        picture = self._image()
         grid = self._video.grid
         return Frame(index, index * grid.end, index * grid.end * grid.time_base, picture)
+
+    def _image(self) -> Picture:
+        """The image, decoded once."""
+        if self._picture is None:
+            with open_media(self._path, AS_VIDEO, self._limits) as container:
+                frame = next(decoded_frames(container, video_at(container, self._video.index)), None)
+                if frame is None:
+                    raise MediaError(f"The image {self._name!r} cannot be decoded: its content is damaged.")
+                picture = picture_of(still_frame(frame), self._video.turn)
+            self._picture = replace(picture, layout=self._video.layout, matrix=self._video.matrix)
+        return self._picture
 
     def reversed(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Frames stop-1..start."""
