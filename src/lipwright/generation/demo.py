@@ -20,10 +20,10 @@ from lipwright.generation.generate import Result, Settings, generate
 from lipwright.generation.png import write_png
 from lipwright.generation.sample import CameraMove, Shot, pan_and_zoom, room_tone
 from lipwright.generation.sheets import strip
+from lipwright.generation.yuv import DRAWN, yuv_picture
 from lipwright.media.encoding import AudioTarget, VideoTarget
 from lipwright.media.info import ColourTags
 from lipwright.media.picture import Picture
-from lipwright.media.pixels import LAYOUTS
 from lipwright.media.writer import OutputWriter
 from lipwright.models.registry import model_path
 from lipwright.progress import Progress
@@ -81,7 +81,7 @@ def write_source(path: Path, progress: Progress) -> None:
     """Write the sample source video to `path`."""
     portrait = _portrait()
     count = int(SECONDS * RATE)
-    target = VideoTarget(SIZE, SIZE, LAYOUTS["yuv420p"], 1 / RATE, RATE, colour=ColourTags(1, 1, 1, full_range=False))
+    target = VideoTarget(SIZE, SIZE, DRAWN, 1 / RATE, RATE, colour=ColourTags(1, 1, 1, full_range=False))
     sound = room_tone(float(SECONDS), SOUND_RATE)
     with OutputWriter(path, target, AudioTarget(SOUND_RATE, "stereo", 2)) as writer:
         for index, picture in enumerate(_pictures(portrait, count)):
@@ -96,23 +96,6 @@ def _pictures(portrait: U8, count: int) -> Iterator[Picture]:
     times = (index / RATE for index in range(count))
     for rgb in pan_and_zoom(portrait, MOVE, SIZE, times):
         yield yuv_picture(rgb)
-
-
-def yuv_picture(rgb: U8) -> Picture:
-    """(h, w, 3) uint8 RGB with even sides as a BT.709, limited-range 4:2:0 picture."""
-    red, green, blue = (rgb[..., channel].astype(np.float32) for channel in range(3))
-    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    planes = (
-        16.0 + luma * (219.0 / 255.0),
-        _quarter(128.0 + (blue - luma) * (224.0 / 255.0 / 1.8556)),
-        _quarter(128.0 + (red - luma) * (224.0 / 255.0 / 1.5748)),
-    )
-    y, u, v = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes)
-    return Picture((y, u, v), LAYOUTS["yuv420p"], "bt709")
-
-
-def _quarter(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _portrait() -> U8:

@@ -9,6 +9,7 @@ leaves no file and no thread behind.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast as typing_cast
@@ -29,8 +30,9 @@ from lipwright.generation.inputs import Inputs, open_inputs
 from lipwright.generation.listen import heard_original, heard_speech
 from lipwright.generation.mouths import Material, Mouths
 from lipwright.generation.output import Output
+from lipwright.generation.overlay import Overlay
 from lipwright.generation.ranges import Range, count, merged, to_analyse
-from lipwright.generation.render import render
+from lipwright.generation.render import Rendered, render
 from lipwright.generation.report import Facts, assemble, write_report
 from lipwright.generation.speakers import SpeakerChooser, boxes_at, by_ear, frames_to_choose
 from lipwright.generation.stopwatch import Stopwatch
@@ -137,11 +139,23 @@ class _Generation:
         info = self.inputs.info
         with open_reader(self.inputs.video, info) as reader, open_reader(self.inputs.video, info) as look:
             mouths = Mouths(self.engine, roles, Material(look, times, visemes, original), self.progress)
-            with Output(self.made.output, edl, self.inputs, quality) as output:
-                render(edl, reader, mouths, meter, output.take, self.progress, self.watch)
+            with ExitStack() as stack:
+                output = stack.enter_context(Output(self.made.output, edl, self.inputs, quality))
+                overlay = None
+                if self.made.overlay is not None:
+                    overlay = stack.enter_context(Overlay(self.made.overlay, edl, self.inputs, analysis))
+
+                def take(rendered: Rendered) -> None:
+                    output.take(rendered)
+                    if overlay is not None:
+                        overlay.take(rendered)
+
+                render(edl, reader, mouths, meter, take, self.progress, self.watch)
                 failures = mouths.finish()
                 with self.watch.phase("finish"):
                     facts = output.close()
+                    if overlay is not None:
+                        overlay.close()
         measured = meter.finish()
         report = assemble(
             Facts(

@@ -27,12 +27,15 @@ SOUND_AHEAD = Fraction(1, 2)
 class Output:
     """The MP4 of a generation; use as a context manager, and `close` to publish. Leaving without leaves nothing."""
 
-    def __init__(self, path: Path, edl: EditDecisionList, inputs: Inputs, quality: Quality) -> None:
+    def __init__(
+        self, path: Path, edl: EditDecisionList, inputs: Inputs, quality: Quality, video: VideoTarget | None = None
+    ) -> None:
+        """Open the output at `path`; `video` describes the pictures that will come if they are not like the input's."""
         info = inputs.info
         assert info.video is not None
         self._path = path
         self._edl = edl
-        self._video = VideoTarget.like(info.video, edl.time_base)
+        self._video = video or VideoTarget.like(info.video, edl.time_base)
         target, notes = audio_target(info.audio, _first_sound(inputs))
         self.notes = [_sentence(note) for note in notes]
         files: Mapping[str, Path] = {ref: sound.path for ref, sound in inputs.sounds.items()}
