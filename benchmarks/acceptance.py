@@ -160,7 +160,7 @@ def short_of(meters: Meters) -> list[str]:
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
-    columns = {"offset": 8, "corr": 6, "null": 6, "p/b/m": 10, "silence": 9, "jitter": 8, "sharp": 7, "fps": 6}
+    columns = {"offset": 8, "corr": 6, "null": 6, "p/b/m": 11, "silence": 9, "jitter": 8, "sharp": 7, "fps": 6}
     head = f"{'clip':<12}" + "".join(f"{name:>{width}}" for name, width in columns.items()) + "  passed"
     lines = [head, "-" * len(head)]
     for row in rows:
@@ -168,7 +168,7 @@ def table(rows: list[Row]) -> str:
         closed = "-" if m.bilabial_closure is None else f"{100 * m.bilabial_closure:.0f}% of {m.bilabials}"
         lines.append(
             f"{row.name:<12}{_cell(m.av_offset_ms, 1):>8}{_cell(m.av_correlation, 2):>6}"
-            f"{_cell(m.av_correlation_shuffled, 2):>6}{closed:>10}{_cell(m.silence_opening, 1):>9}"
+            f"{_cell(m.av_correlation_shuffled, 2):>6}{closed:>11}{_cell(m.silence_opening, 1):>9}"
             f"{_cell(m.jitter_ratio, 2):>8}{_cell(m.sharpness_ratio, 2):>7}{_cell(row.fps, 1):>6}  {row.passed or ''}"
         )
     lines.append("")

@@ -6,7 +6,6 @@ Only scalars are kept (some sixty bytes a frame, two megabytes for an hour), nev
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from lipwright.faces.track import FaceTrack
 from lipwright.quality.meters.closure import Closures, MouthRange, closures, mouth_range
 from lipwright.quality.meters.jitter import WINDOW, activity, jitter_ratio, tremble
-from lipwright.quality.meters.lips import head_reference, normalise, opening
+from lipwright.quality.meters.lips import LIP_POINTS, head_reference, normalise, opening
 from lipwright.quality.meters.seam import boundary_jump
 from lipwright.quality.meters.sharpness import sharpness_ratio
 from lipwright.quality.meters.silence import SilenceSums, quiet_frames, silence_sums
@@ -31,6 +30,8 @@ F64 = NDArray[np.float64]
 NAN: Final = float("nan")
 
 _SAMPLED_ROWS: Final = 200
+_CHUNK: Final = 500
+_NO_LIPS: Final = np.full((LIP_POINTS, 2), np.nan, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Channel:
         self.edges: list[tuple[float, float]] = []
         self.within = array("f")
         self._columns = {name: array("d") for name in self.COLUMNS}
-        self._window: deque[Sample] = deque(maxlen=WINDOW)
+        self._courses = tuple(_Course(self._columns[name]) for name in ("tremble", "source_tremble"))
+        self._last_source = -1
 
     def add(self, sample: Sample) -> None:
         """Take the next frame."""
@@ -101,8 +103,10 @@ class Channel:
         }
         for name, value in values.items():
             self._columns[name].append(value)
-        self._window.append(sample)
-        self._middle_of_window()
+        held = sample.source_frame == self._last_source  # a held frame has no tremble of its own
+        self._last_source = sample.source_frame
+        self._courses[0].add(lips)
+        self._courses[1].add(None if held else sample.source_lips)
 
     def column(self, name: str) -> F64:
         return np.frombuffer(self._columns[name], dtype=np.float64) if self._columns[name] else np.zeros(0)
@@ -111,18 +115,32 @@ class Channel:
         """What closed and open read like on this face."""
         return mouth_range(_track_openings(self), self.column("opening"))
 
-    def _middle_of_window(self) -> None:
-        """Fill in the tremble of the frame two back, now that its neighbours on both sides are known."""
-        if len(self._window) < WINDOW:
-            return
-        place = len(self._columns["time"]) - 1 - WINDOW // 2
-        output = [s.lips for s in self._window if s.lips is not None and s.edited]
-        if len(output) == WINDOW:
-            self._columns["tremble"][place] = tremble(np.stack(output))[WINDOW // 2]
-        source = [s.source_lips for s in self._window if s.source_lips is not None]
-        walked = {s.source_frame for s in self._window}
-        if len(source) == WINDOW and len(walked) == WINDOW:  # a held or repeated frame has no tremble of its own
-            self._columns["source_tremble"][place] = tremble(np.stack(source))[WINDOW // 2]
+    def finish(self) -> None:
+        """Work out what waits for more frames; call once, after the last."""
+        for course in self._courses:
+            course.flush()
+
+
+class _Course:
+    """The tremble of one side's lips, worked out some hundreds of frames at a time into a column."""
+
+    def __init__(self, column: array[float]) -> None:
+        self._column = column
+        self._lips: list[F32] = []
+        self._known: F64 | None = None
+
+    def add(self, lips: F32 | None) -> None:
+        """Take the lips of the frame whose place in the column was just appended."""
+        self._lips.append(_NO_LIPS if lips is None else lips)
+        if len(self._lips) >= _CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        values, self._known = tremble(np.stack(self._lips), self._known) if self._lips else (np.zeros(0), None)
+        start = len(self._column) - len(values)
+        for place in np.flatnonzero(np.isfinite(values)):
+            self._column[start + int(place)] = float(values[place])
+        self._lips = self._lips[-(WINDOW - 1) :]  # the last ones still lack neighbours
 
 
 def figures(channels: Sequence[Channel], counts: tuple[int, int]) -> Meters:

@@ -166,6 +166,7 @@ def examine(
     if before is not None and not paired:
         for sample in _source_samples(before, beneath):
             channel.add(sample)
+    channel.finish()
     readings = readings_of([channel])
     readings |= dict.fromkeys(_NEEDS_RENDER, Unmeasured("known only while rendering"))
     if origin is None:

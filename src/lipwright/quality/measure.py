@@ -124,6 +124,8 @@ class FrameMeter:
 
     def finish(self) -> Measured:
         """The figures, after the last frame."""
+        for channel in self._channels:
+            channel.finish()
         counts = self._tally.total()
         whole = figures(self._channels, (counts.asked, counts.edited))
         segments: dict[int | None, tuple[Meters, FrameCounts]] = {}
