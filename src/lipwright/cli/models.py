@@ -68,8 +68,8 @@ def fetch(
     registry = default_registry()
     with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
         report = registry.fetch(names or None, Progress(display, token))
-    for name, why in report.missing.items():
-        typer.echo(f"Note: {name} is optional and could not be had: {why}", err=True)
+    for note in report.notes():
+        typer.echo(note, err=True)
     typer.echo(f"{len(report.fetched)} fetched, {len(report.present)} already here, in {registry.folder}")
 
 

@@ -26,10 +26,9 @@ def main(names: list[str]) -> int:
     except LipwrightError as error:
         print(f"\n{error.message}", file=sys.stderr)
         return 1
-    for reason in sorted(set(report.missing.values())):
-        print(f"\nnot fetched: {reason}", file=sys.stderr)
-    print(f"{len(report.present)} model files were there, {len(report.missing)} extra ones could not be had,", end=" ")
-    print(f"{len(report.fetched)} were fetched to {registry.folder}")
+    for note in report.notes():
+        print(note, file=sys.stderr)
+    print(f"{len(report.present)} model files were there, {len(report.fetched)} were fetched to {registry.folder}")
     return 0
 
 

