@@ -54,7 +54,7 @@ class Fields:
         return f"{self.path}.{name}" if self.path else name
 
     def fault(self, key: str, message: str, code: str | None = None) -> None:
-        """Note that `key` is wrong; the sentence is its path and `message`. A key with two values has no other fault."""
+        """Note that `key` is wrong; the sentence is its path and `message`. A torn key gets no further one."""
         if key in self._torn:
             return
         self.faults.append(Fault(self.at(key), f"{self.at(key)} {message}", code or self.code))

@@ -209,3 +209,18 @@ def test_boxes_for_more_or_fewer_frames_are_reported(count: int, words: str) -> 
 )
 def test_seconds_in_words(time: Fraction, words: str) -> None:
     assert seconds(time) == words
+
+
+def test_a_short_line_inside_a_long_one_leaves_no_silence_after_it() -> None:
+    """One speaks 2-6 without a break; the other's one second from 3 on must not end the sound of the first."""
+    short = at(3, 5, "b", crop=span(0, 1), speaker=RIGHT)
+    edl = planned(at(2, 6, "a", speaker=LEFT), short, options=Options(preserve_timing=True))
+    assert [(sound.output, sound.content) for sound in edl.sound if isinstance(sound.content, Speech)] == [
+        (span(2, 6), Speech("a", Fraction(0))),
+        (span(3, 4), Speech("b", Fraction(0))),
+    ]
+    assert not any(isinstance(sound.content, Silence) for sound in edl.sound)
+
+
+def test_halfway_between_two_frames_the_earlier_one_is_taken() -> None:
+    assert planned(at(1.02, 2.02)).segments[0].source == span(1, 2)
