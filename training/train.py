@@ -3,7 +3,8 @@
 Every stage keeps what it made in the work folder and takes it up again, so that a second run with the same seed only
 does what is missing: speak the corpus (about as long as the audio for Kokoro on one core), encode it (some minutes),
 fit the head (some minutes), measure it on held-out voices and real people, and write `viseme_head.npz` and its model
-card. Needs the `training` extra and the optional model files (`lipwright models fetch --all`).
+card. Needs the `training` extra; fetches the
+voices where they are missing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lipwright.models.registry import model_path
+from lipwright.models.kokoro_voices import style_name
+from lipwright.models.registry import fetch, model_path
 from lipwright.speech.head import FILE, shipped_head
 from lipwright.speech.recognise import shared_encoder
 from training.corpus import synthesise_hibari, synthesise_kokoro
@@ -29,7 +31,7 @@ def main() -> None:
     """Run all stages."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("--work", type=Path, default=ROOT / ".training", help="where stages keep what they made")
-    parser.add_argument("--kokoro-minutes", type=float, default=30.0, help="audio of the 45 Kokoro training voices")
+    parser.add_argument("--kokoro-minutes", type=float, default=24.0, help="audio of the 45 Kokoro training voices")
     parser.add_argument("--hibari-minutes", type=float, default=30.0, help="audio of the bulk English voice")
     parser.add_argument(
         "--repeats", type=int, default=3, help="how often the Kokoro audio is used, dirtied anew each time"
@@ -60,7 +62,8 @@ def speak(work: Path, corpus: Path, kokoro_minutes: float, hibari_minutes: float
     """Synthesise what the corpus still lacks."""
     english = HibariVoice(work, threads)
     synthesise_hibari(corpus, english, hibari_minutes, seed)
-    voices = {model_path(f"kokoro-voices/{voice}.bin").parent for voice in KOKORO_VOICES}.pop()
+    fetch(["kokoro-v1.0.int8.onnx", "kokoro-vocab.json", *(style_name(voice) for voice in KOKORO_VOICES)])
+    voices = {voice: model_path(style_name(voice)) for voice in KOKORO_VOICES}
     model, vocabulary = model_path("kokoro-v1.0.int8.onnx"), model_path("kokoro-vocab.json")
     kokoro = KokoroVoices(model, vocabulary, voices, work, threads)
     for name, seconds in synthesise_kokoro(corpus, kokoro, english, kokoro_minutes, seed):

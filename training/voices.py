@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,7 +61,7 @@ def _to_16k(samples: NDArray[Any]) -> F32:
 class KokoroVoices:
     """The 54 voices of Kokoro-82M (int8), about real time on one core."""
 
-    def __init__(self, model: Path, vocabulary: Path, voices: Path, work: Path, threads: int = 1) -> None:
+    def __init__(self, model: Path, vocabulary: Path, voices: Mapping[str, Path], work: Path, threads: int = 1) -> None:
         self._session = _session(model, "/encoder/Clip_output_0", work, threads)
         vocab = json.loads(vocabulary.read_text(encoding="utf-8"))
         self._vocab: dict[str, int] = vocab.get("vocab", vocab)
@@ -70,7 +71,7 @@ class KokoroVoices:
         """Speak; at most 500 symbols, others are dropped."""
         text = "".join(c for c in phonemes if c in self._vocab)[:500]
         ids = [0, *(self._vocab[c] for c in text), 0]
-        styles = np.fromfile(self._voices / f"{voice}.bin", dtype="<f4").reshape(-1, 1, 256)
+        styles = np.fromfile(self._voices[voice], dtype="<f4").reshape(-1, 1, 256)
         feeds = {
             "tokens": np.array([ids], np.int64),
             "style": styles[len(ids) - 2],

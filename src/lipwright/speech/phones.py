@@ -29,6 +29,7 @@ class Phone:
     end: float
 
 
+# The dictionary writes one AH for the vowel of "cup" and every weak one; weak ones are more, so it is the middling E.
 # A value of two names is a diphthong: the first shape for `GLIDE_AT` of the time, then the second.
 # An empty value has no shape of its own and takes that of the sound after it.
 GLIDE_AT = 0.58
@@ -37,7 +38,7 @@ _ARPABET = {
     "P": "PP", "B": "PP", "M": "PP", "F": "FF", "V": "FF", "TH": "TH", "DH": "TH",
     "T": "DD", "D": "DD", "N": "DD", "L": "DD", "S": "SS", "Z": "SS",
     "CH": "CH", "JH": "CH", "SH": "CH", "ZH": "CH", "K": "kk", "G": "kk", "NG": "kk", "HH": "",
-    "R": "RR", "ER": "RR", "AA": "aa", "AE": "aa", "AH": "aa", "AO": "O", "EH": "E", "IH": "I", "IY": "I", "Y": "I",
+    "R": "RR", "ER": "RR", "AA": "aa", "AE": "aa", "AH": "E", "AO": "O", "EH": "E", "IH": "I", "IY": "I", "Y": "I",
     "UH": "U", "UW": "U", "W": "U", "AY": "aa I", "AW": "aa U", "EY": "E I", "OW": "O U", "OY": "O I",
 }  # fmt: skip
 _IPA_GROUPS = {

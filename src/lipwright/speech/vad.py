@@ -30,6 +30,7 @@ BLOCK = 1000  # chunks handed to the network at a time: 32 s
 OPENS, FULL = 0.25, 0.6  # voice probability at which the gate begins to open and is open
 BEFORE, AFTER = 12, 8  # rows of 10 ms by which the gate opens early and closes late
 FLOOR_DB = -72.0  # dBFS; rooms are louder, digital silence and dither are not
+TAIL_DB = 45.0  # a last sound dies away to this below the loudest near it
 SPEECH_DB = 35.0  # without the network: quieter than loud speech by this much is a pause
 
 
@@ -103,6 +104,9 @@ def widen(opened: F32, level: F32) -> F32:
     span = BEFORE + AFTER + 1
     wide = maximum_filter1d(opened, span, origin=(AFTER - BEFORE) // 2, mode="constant")
     wide = np.clip(uniform_filter1d(wide, 5, mode="nearest"), 0.0, 1.0)
+    # What the gate was widened by counts only where the phrase is still heard, next to how loud it was.
+    loudest = maximum_filter1d(level, 200, mode="nearest")
+    floor = np.where(opened > 0.5, FLOOR_DB, np.maximum(FLOOR_DB, loudest - TAIL_DB))
     # A lone quiet row is the hold of a stop, part of speech; it takes 60 ms of nothing to be silence.
-    audible = maximum_filter1d((level > FLOOR_DB).astype(np.float32), 7, mode="constant")
+    audible = maximum_filter1d((level > floor).astype(np.float32), 7, mode="constant")
     return np.asarray(np.where(wide < 1e-3, 0.0, wide) * audible, np.float32)
