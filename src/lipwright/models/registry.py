@@ -201,7 +201,10 @@ class _Run:
         self._failed: dict[tuple[str, str] | str, ModelFileError] = {}
         self._total = total
         self._done = 0
-        shutil.rmtree(self._downloads / "packages", ignore_errors=True)  # what a killed run left
+        # What a killed run left; the folder is ours alone while the lock is held.
+        shutil.rmtree(self._downloads / "packages", ignore_errors=True)
+        for part in self._folder.rglob(".*.part"):
+            part.unlink(missing_ok=True)
         stack.callback(self._clean)
 
     def skip(self, file: ModelFile) -> None:

