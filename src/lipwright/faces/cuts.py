@@ -75,30 +75,39 @@ class CutFinder:
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=12)
+        # The last frame that is sure to be of the present shot, and how many frames back it lies.
+        self._before: Thumbnail | None = None
+        self._held = 0
 
     def mark(self, frames: Iterable[SourceFrame]) -> Iterator[tuple[SourceFrame, bool]]:
         """Yield (frame, starts a new shot); the very first frame does not. Runs two frames ahead of what it yields."""
-        before: Thumbnail | None = None
         waiting: deque[tuple[SourceFrame, Thumbnail]] = deque()
         for frame in frames:
             waiting.append((frame, thumbnail(frame.picture)))
             if len(waiting) > LOOK_AHEAD:
-                yield waiting[0][0], self._starts(before, [w[1] for w in waiting])
-                before = waiting.popleft()[1]
+                yield waiting[0][0], self._starts([w[1] for w in waiting])
+                waiting.popleft()
         while waiting:
-            yield waiting[0][0], self._starts(before, [w[1] for w in waiting])
-            before = waiting.popleft()[1]
+            yield waiting[0][0], self._starts([w[1] for w in waiting])
+            waiting.popleft()
 
-    def _starts(self, before: Thumbnail | None, ahead: list[Thumbnail]) -> bool:
-        if before is None:
+    def _starts(self, ahead: list[Thumbnail]) -> bool:
+        """Whether the first of the thumbnails `ahead` starts a new shot."""
+        now = ahead[0]
+        if self._before is None:
+            self._before = now
             return False
         usual = float(np.median(self._recent)) if self._recent else 0.0
-        first = difference(before, ahead[0])
+        first = difference(self._before, now)
         if not is_break(first, usual):
             self._recent.append(first.structure)
+            self._before, self._held = now, 0
             return False
-        # A break that the following frames do not confirm came back to the old shot: a flash, not a cut.
-        if all(is_break(difference(before, later), usual) for later in ahead[1:]):
-            self._recent.clear()
-            return True
-        return False
+        # A break that the following frames do not confirm comes back to the old shot: a flash, not a cut. Until it
+        # does, frames go on being held against the shot as it was before.
+        if self._held < LOOK_AHEAD and not all(is_break(difference(self._before, a), usual) for a in ahead[1:]):
+            self._held += 1
+            return False
+        self._recent.clear()
+        self._before, self._held = now, 0
+        return True
