@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from lipwright.errors import AudioInvalid
 from lipwright.media.guard import AS_AUDIO, Limits, Purpose, open_media
 from lipwright.media.info import layout_name
-from lipwright.media.probe import audio_stream, packets_of
+from lipwright.media.probe import audio_stream
+from lipwright.media.timing import packets_of
 
 Samples = NDArray[np.float32]
 

@@ -1,19 +1,14 @@
 """What is in a media file, found without decoding more than its first frames.
 
-When each frame is shown is read off the packets of the video stream: FFmpeg's demuxers have applied edit lists (packets
-outside the edit are marked to be discarded), and sorting the presentation times undoes B-frame reordering. That costs
-one pass over the file and no decoding, and is exact for codecs in which every packet is one shown frame. Where packets
-and frames do not correspond (hidden frames, missing timestamps, pictures made of two field packets) the first decoded
-frames disagree with the packets, and the grid is taken from a decoding pass instead.
+The size, pixels and colour come from the first decoded frames, the timing of all frames from `media.timing`, the start
+of the sound from its first decoded samples. Limits are checked as soon as each number is known.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -37,13 +32,11 @@ from lipwright.media.guard import (
     VIDEO_DECODERS,
     Limits,
     Purpose,
-    open_media,
 )
 from lipwright.media.info import AudioInfo, ColourTags, MediaInfo, StreamClock, VideoInfo, layout_name
+from lipwright.media.timing import Source, Timing, audio_at, decoded_frames, packets_of, timing_of, video_at
 from lipwright.timeline.edl import FrameGrid
 
-# Codecs in which a packet may be a hidden frame or none at all: their grid is always counted by decoding.
-_UNEVEN = frozenset({"vp8", "mpeg4", "msmpeg4v2", "msmpeg4v3", "h263", "theora"})
 _VERIFIED = 24  # frames decoded to check the packets' word
 _STILL_RATE = 25
 
@@ -71,7 +64,7 @@ def probe_audio(path: str | os.PathLike[str], limits: Limits | None = None) -> M
 
 
 def _probe(path: str | os.PathLike[str], purpose: Purpose, limits: Limits) -> MediaInfo:
-    source = _Source(path, purpose, limits)
+    source = Source(path, purpose, limits)
     name = source.name
     with source.open() as container:
         still = container.format.name in STILL_DEMUXERS
@@ -103,22 +96,6 @@ def _probe(path: str | os.PathLike[str], purpose: Purpose, limits: Limits) -> Me
     return MediaInfo(name, kind, Path(path).stat().st_size, video, audio, origin, still, tuple(warnings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A file that is opened anew for every pass over it: seeking back to the very start is not reliable everywhere."""
-
-    path: str | os.PathLike[str]
-    purpose: Purpose
-    limits: Limits
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
-
-    def open(self) -> AbstractContextManager[InputContainer]:
-        return open_media(self.path, self.purpose, self.limits)
-
-
 def video_stream(container: InputContainer, name: str) -> VideoStream | None:
     """The first video stream that is not cover art, or None.
 
@@ -145,33 +122,13 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
     return None
 
 
-def video_at(container: InputContainer, index: int) -> VideoStream:
-    """The video stream with container index `index` (PyAV leaves out kinds of stream it does not know)."""
-    return next(stream for stream in container.streams.video if stream.index == index)
-
-
-def audio_at(container: InputContainer, index: int) -> AudioStream:
-    """The audio stream with container index `index`."""
-    return next(stream for stream in container.streams.audio if stream.index == index)
-
-
 def _decoder_name(stream: VideoStream | AudioStream) -> str:
     context = stream.codec_context
     return context.name if context is not None else ""
 
 
-@dataclass(slots=True)
-class _Timing:
-    """Raw timestamps of the shown frames, ascending; which are key frames; and when the last one ends."""
-
-    pts: Sequence[int]
-    keys: tuple[int, ...]
-    end: int
-    by_order: bool = False
-
-
 def _video(
-    source: _Source, index: int, heard: Fraction | None, still: bool, warnings: list[str]
+    source: Source, index: int, heard: Fraction | None, still: bool, warnings: list[str]
 ) -> tuple[VideoInfo, Fraction]:
     """The description of video stream `index` and the origin of presentation time."""
     with source.open() as container:
@@ -182,7 +139,7 @@ def _video(
         first = head[0]
         source.limits.check_size(first.width, first.height, repr(source.name), still)
         time_base = Fraction(1, _STILL_RATE) if still else stream.time_base or Fraction(1, 90000)
-        timing = _still_timing() if still else _timing(source, stream, [frame.pts for frame in head])
+        timing = _still_timing() if still else timing_of(source, stream, [frame.pts for frame in head])
         start = timing.pts[0] * time_base
         origin = start if heard is None else min(start, heard)
         clock = StreamClock.relative_to(origin, time_base)
@@ -207,7 +164,7 @@ def _video(
 
 
 def _describe(
-    stream: VideoStream, first: av.VideoFrame, turn: Turn, timing: _Timing, clock: StreamClock, grid: FrameGrid
+    stream: VideoStream, first: av.VideoFrame, turn: Turn, timing: Timing, clock: StreamClock, grid: FrameGrid
 ) -> VideoInfo:
     context = stream.codec_context
     deltas = [b - a for a, b in pairwise(timing.pts)] or [timing.end - timing.pts[0]]
@@ -246,7 +203,7 @@ def _describe(
     )
 
 
-def _rate(timing: _Timing, time_base: Fraction, stream: VideoStream) -> tuple[bool, Fraction]:
+def _rate(timing: Timing, time_base: Fraction, stream: VideoStream) -> tuple[bool, Fraction]:
     """Whether the frame rate is constant to within a tick, and the average rate.
 
     A container with coarse ticks (Matroska: 1 ms) cannot state 30000/1001 exactly; if the rate its header gives fits
@@ -264,99 +221,11 @@ def _rate(timing: _Timing, time_base: Fraction, stream: VideoStream) -> tuple[bo
     return False, average
 
 
-def _timing(source: _Source, stream: VideoStream, decoded: list[int | None]) -> _Timing:
-    """The timing of a stream whose first decoded frames have the timestamps `decoded`."""
-    if _decoder_name(stream) not in _UNEVEN and None not in decoded:
-        timing = _timing_of_packets(source, stream.index)
-        if timing is not None and list(timing.pts[: len(decoded)]) == decoded:
-            return timing
-    return _timing_of_frames(source, stream.index)
+def _still_timing() -> Timing:
+    return Timing(array("q", [0]), (0,), 1)
 
 
-def _timing_of_packets(source: _Source, index: int) -> _Timing | None:
-    """Timing from the packets alone, or None if they do not tell."""
-    shown: list[tuple[int, int, bool]] = []
-    with source.open() as container:
-        for packet in packets_of(container, video_at(container, index)):
-            if packet.size and not packet.is_discard:
-                if packet.pts is None:
-                    return None
-                shown.append((packet.pts, packet.duration or 0, packet.is_keyframe))
-                _check_count(len(shown), source)
-    shown.sort()
-    if not shown or any(a[0] == b[0] for a, b in pairwise(shown)):
-        return None
-    pts = array("q", (entry[0] for entry in shown))
-    return _Timing(pts, tuple(i for i, entry in enumerate(shown) if entry[2]), _end(pts, shown[-1][1]))
-
-
-def _timing_of_frames(source: _Source, index: int) -> _Timing:
-    """Timing by decoding everything once."""
-    pts: array[int] = array("q")
-    keys: list[int] = []
-    count = last_duration = 0
-    usable = True
-    with source.open() as container:
-        stream = video_at(container, index)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        step = 1 / (rate * (stream.time_base or Fraction(1, 90000)))
-        for frame in decoded_frames(container, stream):
-            if frame.key_frame:
-                keys.append(count)
-            if frame.pts is None or (pts and frame.pts <= pts[-1]):
-                usable = False
-            else:
-                pts.append(frame.pts)
-                last_duration = frame.duration or 0
-            count += 1
-            _check_count(count, source)
-    if usable and pts:
-        return _Timing(pts, tuple(keys), _end(pts, last_duration))
-    nominal = array("q", (round(i * step) for i in range(count + 1)))
-    return _Timing(nominal[:-1], (0,), nominal[-1], by_order=True)
-
-
-def _still_timing() -> _Timing:
-    return _Timing(array("q", [0]), (0,), 1)
-
-
-def _end(pts: Sequence[int], last_duration: int) -> int:
-    if last_duration > 0:
-        return pts[-1] + last_duration
-    deltas = [b - a for a, b in pairwise(pts)]
-    return pts[-1] + (median_low(deltas) if deltas else 1)
-
-
-def _check_count(count: int, source: _Source) -> None:
-    if count > source.limits.max_frames:
-        most = source.limits.max_frames
-        raise MediaError(f"{source.name!r} has more than {most} frames, which is the most that is allowed.")
-
-
-def packets_of(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[av.Packet]:  # type: ignore[type-arg]
-    """The stream's packets up to the end or the first unreadable place."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            yield next(packets)
-        except (StopIteration, av.FFmpegError, OSError):
-            return
-
-
-def decoded_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Every frame from where the container stands that decodes; packets that do not decode are skipped."""
-    if not stream.codec_context.is_open:
-        stream.thread_type = "AUTO"
-    for packet in packets_of(container, stream):
-        try:
-            yield from stream.decode(packet if packet.size else None)
-        except av.EOFError:
-            return
-        except (av.FFmpegError, OSError):
-            continue
-
-
-def _first_sample(source: _Source, index: int) -> Fraction | None:
+def _first_sample(source: Source, index: int) -> Fraction | None:
     """Container time of the first sample that is heard (encoder priming removed), or None if nothing decodes."""
     with source.open() as container:
         stream = audio_at(container, index)

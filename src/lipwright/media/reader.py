@@ -25,7 +25,7 @@ from lipwright.media.frames import picture_of, still_frame
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
 from lipwright.media.info import MediaInfo, VideoInfo
 from lipwright.media.picture import Picture
-from lipwright.media.probe import decoded_frames, video_at
+from lipwright.media.timing import decoded_frames, video_at
 
 # How much of a long group of pictures is held at once when walking backwards. A longer group is decoded again for each
 # stretch of this size: slower, but an hour-long group in 4K still fits.
