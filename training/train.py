@@ -3,8 +3,7 @@
 Every stage keeps what it made in the work folder and takes it up again, so that a second run with the same seed only
 does what is missing: speak the corpus (about as long as the audio for Kokoro on one core), encode it (some minutes),
 fit the head (some minutes), measure it on held-out voices and real people, and write `viseme_head.npz` and its model
-card. Needs the `training` extra; fetches the
-voices where they are missing.
+card. Needs the `training` extra; fetches the voices where they are missing.
 """
 
 from __future__ import annotations

@@ -95,4 +95,4 @@ def _normalise(x: F32) -> F32:
 
 def _gelu(x: F32) -> F32:
     """Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016)."""
-    return np.asarray(0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3))), np.float32)
+    return np.asarray(0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x))), np.float32)
