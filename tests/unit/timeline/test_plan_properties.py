@@ -196,7 +196,9 @@ def test_gaps_are_the_source_unchanged(job: Job) -> None:
         if clip.segment is None:
             mine = [frame for frame in frames if frame.clip == number]
             assert [frame.source for frame in mine] == list(range(clip.first, clip.stop))
-            assert [frame.duration for frame in mine] == [edl.grid.duration_of(f) for f in range(clip.first, clip.stop)]
+            if mine[-1] is frames[-1]:  # it may be held over a sliver of a segment that is too short to show
+                mine.pop()
+            assert all(frame.duration == edl.grid.duration_of(frame.source) for frame in mine)
             assert not clip.lips
         else:
             assert [drive.segment for drive in clip.lips] == [clip.segment]
