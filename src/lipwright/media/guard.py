@@ -170,7 +170,6 @@ def _open_container(file: BinaryIO, name: str, purpose: Purpose, limits: Limits)
         "format_whitelist": ",".join((*DEMUXERS, *STILL_DEMUXERS)),
         "enable_drefs": "0",
         "use_absolute_path": "0",
-        "max_streams": str(limits.max_streams),
     }
     try:
         container = _open_with(file, options)
