@@ -50,6 +50,7 @@ class KokoroSynthesiser:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._session: Any = None
+        self._run_options: Any = None
         self._ids: dict[str, int] = {}
 
     def voices(self) -> Sequence[Voice]:
@@ -88,6 +89,9 @@ class KokoroSynthesiser:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave waiting cores to others
+        self._run_options = onnxruntime.RunOptions()
+        # Give the working memory of a sentence back after it: the job goes on with the model still loaded.
+        self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._ids = json.loads(model_path(VOCABULARY).read_text(encoding="utf-8"))["vocab"]
         self._session = onnxruntime.InferenceSession(
             str(model_path(MODEL)), options, providers=["CPUExecutionProvider"]
@@ -106,7 +110,7 @@ class KokoroSynthesiser:
             "style": style[row : row + 1],
             "speed": np.ones(1, np.float32),
         }
-        return np.asarray(self._session.run(None, inputs)[0], np.float32).reshape(-1)
+        return np.asarray(self._session.run(None, inputs, self._run_options)[0], np.float32).reshape(-1)
 
 
 def phonemiser(language: str, text: str) -> Callable[[str], str]:
