@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_merging_keeps_the_frames_and_leaves_gaps_between(spans: list[tuple[int,
     merged = merge_ranges(spans)
     assert frames(merged) == frames(spans)
     assert all(a < b for a, b in merged)
-    assert all(x[1] < y[0] for x, y in zip(merged, merged[1:], strict=False))
+    assert all(x[1] < y[0] for x, y in pairwise(merged))
 
 
 @given(ranges, ranges)
