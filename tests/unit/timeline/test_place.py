@@ -31,7 +31,7 @@ def at(
     speaker: SpeakerChoice | BoxesAt | None = None,
     **options: bool | SyncMode,
 ) -> SegmentRequest:
-    chosen = Options(speaker=speaker, **options)  # type: ignore[arg-type]  # any option, by keyword
+    chosen = Options(speaker=speaker, **options)
     return SegmentRequest(span(start, stop), ref, crop, chosen)
 
 
