@@ -65,14 +65,14 @@ class Job:
 
 
 JOBS = {
-    "retalk_1": Job("retalk_1.mp4", "jfk", "man in a suit, VFR about 22 fps"),
+    "retalk_1": Job("retalk_1.mp4", "michael", "man in a suit, VFR about 22 fps"),
     "retalk_3": Job("retalk_3.mp4", "heart", "woman, lively head, 25 fps"),
     "latentsync": Job("latentsync_demo1.mp4", "heart", "woman, vertical HD, HEVC, 25 fps"),
     "silentface": Job("lp_s18_silentface.mp4", "heart", "woman, mouth never opens, turned, 720p30"),
     "laugh": Job("lp_s32_laugh_720p.mp4", "heart", "woman, turned head, 720p30"),
     "grid_man": Job("grid_bbaf2n.mpg", "michael", "man, 360x288, 25 fps"),
     "grid_woman": Job("grid_lwbsza.mpg", "heart", "woman, 360x288, 25 fps"),
-    "interview": Job("vv_interview.mp4", "jfk", "two people, split screen, 25 fps"),
+    "interview": Job("vv_interview.mp4", "heart", "two people, split screen, 25 fps"),
     "stage": Job("whitehouse_hamilton.mp4", "jfk", "singer, microphone, cuts, 29.97 fps"),
 }
 DEFAULT = ("retalk_1", "retalk_3", "latentsync", "silentface", "laugh", "grid_man", "grid_woman", "interview")

@@ -151,9 +151,10 @@ def examine(
         RequestError: `text` cannot be aligned with the speech.
     """
     progress = progress or Progress()
+    info = _probed(video)
+    speech, seconds = _speech(video, info, audio, text, progress)
     clip = _open(video, progress)
     track = _face(clip, face)
-    speech, seconds = _speech(clip, audio, text, progress)
     before = _open(source, progress) if source is not None else None
     origin = _face(before, None) if before is not None else None
     channel = Channel(Drive(None, origin or track, speech, (0.0, seconds)))
@@ -193,10 +194,16 @@ def examine(
     return Examination(evaluation, clip.faces, channel.column("time")[driven], opening[driven], speech)
 
 
-def _open(path: Path, progress: Progress) -> _Clip:
+def _probed(path: Path) -> MediaInfo:
     info = probe(path)
     if info.video is None:
-        raise MediaError(f"{info.name!r} has no video.")
+        raise MediaError(f"{info.name!r} has sound but no picture; a video is needed.")
+    return info
+
+
+def _open(path: Path, progress: Progress) -> _Clip:
+    info = _probed(path)
+    assert info.video is not None
     with open_reader(path, info) as reader:
         faces = analyse(reader, [(0, info.video.frames)], progress=progress)
     return _Clip(path, info, info.video, faces)
@@ -213,14 +220,14 @@ def _face(clip: _Clip, wanted: int | None) -> FaceTrack:
 
 
 def _speech(
-    clip: _Clip, audio: Path | None, text: str | None, progress: Progress
+    video: Path, info: MediaInfo, audio: Path | None, text: str | None, progress: Progress
 ) -> tuple[SpeechReference | None, float]:
     """The speech to compare with, on the clock of the sound it was read from."""
-    if audio is None and clip.info.audio is None:
+    if audio is None and info.audio is None:
         if text is not None:
-            raise AudioInvalid(f"{clip.info.name!r} has no sound to find the text in.")
+            raise AudioInvalid(f"{info.name!r} has no sound to find the text in.")
         return None, 0.0
-    samples = load_mono(audio if audio is not None else clip.path, _RATE)
+    samples = load_mono(audio if audio is not None else video, _RATE)
     seconds = len(samples) / _RATE
     if text is not None:
         return SpeechReference.from_phones(align(samples, text), seconds), seconds

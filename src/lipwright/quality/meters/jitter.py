@@ -38,7 +38,9 @@ WINDOW: Final = 5
 _HALF: Final = WINDOW // 2
 _FEWEST: Final = 8  # frames a band needs on both sides
 _TO_FIT: Final = 60  # frames needed to learn what articulation explains
-_FLOOR: Final = 2e-4  # outer eye distances: under it a reading is rounding, not tremble
+# Outer eye distances. Real resting lips read 0.0005 to 0.0009, the mesh's own noise on a frozen face about 0.0002; half
+# a thousandth is under a tenth of a pixel on a 720p portrait. Below that a ratio would compare noise with noise.
+_FLOOR: Final = 5e-4
 _LOOPS: Final = (*OUTER_LIPS, *INNER_LIPS)
 _UPPER: Final = np.array([_LOOPS.index(p) for p in UPPER_OUTER])
 _LOWER: Final = np.array([_LOOPS.index(p) for p in LOWER_OUTER])
