@@ -47,7 +47,7 @@ class ThinPlate:
     def coarse(self, values: F64) -> F32:
         """(rows, columns, c) float32 on the grid (one node every 8 pixels) of the field taking (k, c) `values`."""
         coefficients = lu_solve(self._factor, np.vstack([values, np.zeros((3, values.shape[1]))]), check_finite=False)
-        return (self._basis @ coefficients).reshape(*self._grid, -1).astype(np.float32)
+        return np.asarray((self._basis @ coefficients).reshape(*self._grid, -1), np.float32)
 
     def dense(self, coarse: F32) -> F32:
         """(h, w, c) float32: a coarse field enlarged to every pixel of the box."""
@@ -61,14 +61,14 @@ class ThinPlate:
 
 def _squared(a: F64, b: F64) -> F64:
     """(n, m) squared distances; expanded, because a difference array would be several times larger."""
-    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * (a @ b.T), 0.0)
+    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * (a @ b.T), 0.0), np.float64)
 
 
 def _kernel(squared: F64) -> F64:
     """r^2 log r, the plate's bending kernel, from squared distances."""
-    return 0.5 * squared * np.log(np.maximum(squared, 1e-18))
+    return np.asarray(0.5 * squared * np.log(np.maximum(squared, 1e-18)), np.float64)
 
 
-def resample(picture: NDArray[np.generic], x: F32, y: F32) -> F32:
+def resample(picture: NDArray[np.uint8] | F32, x: F32, y: F32) -> F32:
     """(h, w, 3) float32: `picture` looked up at float pixel positions, cubic, edges held."""
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)

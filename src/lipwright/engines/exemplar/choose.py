@@ -102,11 +102,11 @@ def _weighted(lips: F64) -> F64:
     weight[len(P.OUTER) :] *= 1.5
     weight[:, 2] *= 0.3
     flat = (lips * weight).reshape(len(lips), -1)
-    return flat / (_SHAPE * np.sqrt(len(P.LIPS)))
+    return np.asarray(flat / (_SHAPE * np.sqrt(len(P.LIPS))), np.float64)
 
 
 def _squared(a: F64, b: F64) -> F64:
-    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0.0)
+    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0.0), np.float64)
 
 
 def _fit(needs: Needs, store: Library, part: slice) -> F32:
@@ -130,7 +130,7 @@ def _fit(needs: Needs, store: Library, part: slice) -> F32:
     own = near == 0
     cost -= own * 0.3
     cost += np.where(own, 0.0, 40.0 * (1.0 - needs.ease[part, None]))
-    return cost.astype(np.float32)
+    return np.asarray(cost, np.float32)
 
 
 def _moves(store: Library) -> F32:
@@ -144,4 +144,4 @@ def _moves(store: Library) -> F32:
     cost[step == -1] = _BACK
     cost[step == 2] = np.minimum(cost[step == 2], 0.25)
     cost[np.arange(size), np.arange(size)] = _HOLD
-    return cost.astype(np.float32)
+    return np.asarray(cost, np.float32)

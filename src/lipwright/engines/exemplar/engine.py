@@ -23,7 +23,7 @@ from lipwright.errors import RenderError
 
 F64 = NDArray[np.float64]
 
-# Faces narrower than this (pixels between the cheeks) are left alone; see the detector's figures in docs/how-it-works.md.
+# Faces narrower than this (pixels between the cheeks) are left alone: under it the mesh cannot place lips.
 SMALLEST_FACE = 50.0
 _EYES_TO_FACE = 1.62
 FURTHEST_YAW, FURTHEST_PITCH = 42.0, 35.0
@@ -47,7 +47,7 @@ class ExemplarEngine:
         rows = np.array([job.track.row(t.source) for t in job.tasks], np.int64)
         reasons = [_reason(job, space, int(row)) for row in rows]
         if all(reasons):
-            return ExemplarRenderer(job.track, space, [], palette([], False), _only_reasons(job, reasons))
+            return ExemplarRenderer(job.track, space, [], palette([]), _only_reasons(job, reasons))
         subject = learn_subject(space.shapes, _weights(job, space))
         lips = _trajectory(job, subject)
         ease = _ease(job, reasons)
@@ -76,7 +76,7 @@ class ExemplarEngine:
                 strength=float(np.clip(ease[k] * 2.0, 0.0, 1.0)),
                 teeth=0.0 if subject.talks else 1.0,
             )
-        colours = palette(exemplars, full_range=False)
+        colours = palette(exemplars)
         return ExemplarRenderer(job.track, space, exemplars, colours, plan)
 
 

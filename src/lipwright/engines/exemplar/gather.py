@@ -38,15 +38,17 @@ class Exemplar:
         scale: pixels per eye distance.
         thumb: (12 * 16 * 3,) float32 a tiny upright picture of the mouth, for telling how alike two exemplars look.
         detail: mean gradient of luma per eye distance, a measure of sharpness.
+        full_range: whether black is 0 rather than 16 in `yuv`.
     """
 
     row: int
     frame: int
-    yuv: NDArray[np.generic]
+    yuv: NDArray[np.uint8] | F32
     points: F64
     scale: float
     thumb: F32
     detail: float
+    full_range: bool
 
 
 def usable_rows(job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
@@ -104,16 +106,19 @@ def gather(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> list[Ex
                 continue
             yuv = picture.region(box)
             local = points - np.array(box[:2])
-            kept = np.clip(np.round(yuv), 0, 255).astype(np.uint8) if picture.layout.depth == 8 else yuv
+            kept: NDArray[np.uint8] | F32 = yuv
+            if picture.layout.depth == 8:
+                kept = np.clip(np.round(yuv), 0, 255).astype(np.uint8)
             found.append(
                 Exemplar(
-                    int(row),
-                    int(job.track.frames[row]),
-                    kept,
-                    local,
-                    scale,
-                    _thumb(yuv, local),
-                    _detail(yuv, local, scale),
+                    row=int(row),
+                    frame=int(job.track.frames[row]),
+                    yuv=kept,
+                    points=local,
+                    scale=scale,
+                    thumb=_thumb(yuv, local),
+                    detail=_detail(yuv, local, scale),
+                    full_range=picture.layout.full_range,
                 )
             )
     job.progress.advance("exemplars", len(rows), len(rows))

@@ -24,7 +24,12 @@ F64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours (3,) float32 Y, U, V on an 8-bit scale: the dark of the mouth, its teeth and its tongue; luma of black."""
+    """A subject's mouth colours.
+
+    Attributes:
+        dark, teeth, tongue: (3,) float32 Y, U, V on an 8-bit scale.
+        black: luma of black.
+    """
 
     dark: F32
     teeth: F32
@@ -32,7 +37,7 @@ class Palette:
     black: float
 
 
-def palette(exemplars: list[Exemplar], full_range: bool) -> Palette:
+def palette(exemplars: list[Exemplar]) -> Palette:
     """The subject's colours, from the open mouths among `exemplars` and the lips and skin of the rest."""
     lips, skin, darks, brights = [], [], [], []
     for exemplar in exemplars[:: max(1, len(exemplars) // 60)]:
@@ -51,23 +56,28 @@ def palette(exemplars: list[Exemplar], full_range: bool) -> Palette:
             order = np.argsort(inside[:, 0])
             darks.append(inside[order[: len(order) // 6 + 1]].mean(axis=0))
             brights.append(inside[order[-(len(order) // 8 + 1) :]].mean(axis=0))
-    floor = np.float32(0.0 if full_range else 16.0)
+    floor = 0.0 if exemplars and exemplars[0].full_range else 16.0
     lip = np.median(lips, axis=0) if lips else np.array([110.0, 118.0, 150.0])
     cheek = np.median(skin, axis=0) if skin else np.array([140.0, 115.0, 145.0])
-    neutral = np.array([0.0, 128.0, 128.0])
-    dark = np.array([floor + 0.26 * (lip[0] - floor), 0.0, 0.0]) + [
-        0,
-        128 + 0.25 * (lip[1] - 128),
-        128 + 0.45 * (lip[2] - 128),
-    ]
+    dark = _shade(lip, floor, 0.30, 0.4)
     if len(darks) >= 3:
         dark = np.percentile(np.array(darks), 40, axis=0)
-    teeth = neutral + [min(1.12 * cheek[0], 215.0), 0.55 * (cheek[1] - 128), 0.40 * (cheek[2] - 128)]
+    teeth = _shade(cheek, floor, 1.12, 0.45)
+    teeth[0] = min(teeth[0], 215.0)
     if len(brights) >= 6:
         seen = np.percentile(np.array(brights), 75, axis=0)
         teeth = seen if seen[0] > teeth[0] * 0.8 else teeth
-    tongue = np.array([floor + 0.62 * (lip[0] - floor), 128 + 0.8 * (lip[1] - 128), 128 + 0.85 * (lip[2] - 128)])
-    return Palette(*(np.asarray(c, np.float32) for c in (dark, teeth, tongue)), float(floor))
+    tongue = _shade(lip, floor, 0.62, 0.85)
+    return Palette(
+        np.asarray(dark, np.float32), np.asarray(teeth, np.float32), np.asarray(tongue, np.float32), float(floor)
+    )
+
+
+def _shade(colour: NDArray[np.floating], black: float, light: float, tint: float) -> F64:
+    """`colour` (3,) with its luma over black times `light` and its chroma times `tint`."""
+    return np.array(
+        [black + light * (colour[0] - black), 128 + tint * (colour[1] - 128), 128 + tint * (colour[2] - 128)]
+    )
 
 
 def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], teeth: float) -> F32:
@@ -116,11 +126,12 @@ def _edge(u: F32, lip: F64, left: F64, across: F64, down: F64, length: float) ->
     at_u = np.concatenate([[0.0], (lip - left) @ across / length, [1.0]])
     at_v = np.concatenate([[0.0], (lip - left) @ down, [0.0]])
     order = np.argsort(at_u, kind="stable")
-    return np.interp(u.ravel(), at_u[order], at_v[order]).reshape(u.shape).astype(np.float32)
+    return np.asarray(np.interp(u.ravel(), at_u[order], at_v[order]).reshape(u.shape), np.float32)
 
 
 def inside_mask(exemplar: Exemplar) -> F32:
     """(h, w) float32 0..1: where `exemplar` truly shows the inside of the mouth, a little in from the lips."""
     mask = polygon(exemplar.points[P.INNER], exemplar.yuv.shape[:2])
     inset = max(1, round(0.010 * exemplar.scale))
-    return feather(cv2.erode(mask, np.ones((2 * inset + 1, 2 * inset + 1), np.uint8)), 0.008 * exemplar.scale)
+    inner = cv2.erode(mask, np.ones((2 * inset + 1, 2 * inset + 1), np.uint8))
+    return feather(np.asarray(inner, np.float32), 0.008 * exemplar.scale)

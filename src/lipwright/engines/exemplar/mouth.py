@@ -43,7 +43,7 @@ class Mouth:
 
 
 def lower_side(target: F64, shape: tuple[int, int], scale: float) -> F32:
-    """(h, w) float32 1 below the line on which the lips meet, 0 above it, for (m, 2) `target` in pixels of the patch."""
+    """(h, w) float32 1 below the line on which the lips of (m, 2) `target` meet, 0 above it; pixels of the patch."""
     height, width = shape
     line = (target[P.INNER_UPPER] + target[P.INNER_LOWER]) / 2
     corners = target[[P.LEFT_CORNER, P.RIGHT_CORNER]]
@@ -84,7 +84,7 @@ def _spread(inside: F32, shown: F32, sigma: float) -> tuple[F32, F32]:
 
     Normalised convolution (Knutsson and Westin, 1993): blurred colours over blurred certainty.
     """
-    certainty = cv2.GaussianBlur(shown, (0, 0), sigma)
+    certainty = np.asarray(cv2.GaussianBlur(shown, (0, 0), sigma), np.float32)
     colour = cv2.GaussianBlur(inside * shown[..., None], (0, 0), sigma) / np.maximum(certainty, 1e-3)[..., None]
     filled = colour + shown[..., None] * (inside - colour)
     return np.asarray(filled, np.float32), np.maximum(shown, smoothstep(certainty, 0.02, 0.25))

@@ -103,12 +103,12 @@ class ExemplarRenderer:
         plate = ThinPlate(local[ANCHORS], (0, 0, x1 - x0, y1 - y0), smoothing=1e-4)
         # An outline is drawn even when nothing is inside it; closed lips must leave no line.
         apart = float(np.linalg.norm(local[P.UPPER_MID] - local[P.LOWER_MID]))
-        opening = feather(polygon(local[P.INNER], small.shape), max(0.45, 0.006 * scale)) * smoothstep(
-            np.float32(apart), 0.4, 1.8
-        )
-        painted = paint(self._colours, local, scale, (small.shape[0], small.shape[1]), step.teeth)
-        ring = small * (1.0 - small) * (1.0 - feather(polygon(local[P.OUTER], small.shape), 0.02 * scale))
-        below = lower_side(local, (small.shape[0], small.shape[1]), scale)
+        parted = float(smoothstep(np.array(apart), 0.4, 1.8))
+        size = (small.shape[0], small.shape[1])
+        opening = parted * feather(polygon(local[P.INNER], size), max(0.45, 0.006 * scale))
+        painted = paint(self._colours, local, scale, size, step.teeth)
+        ring = small * (1.0 - small) * (1.0 - feather(polygon(local[P.OUTER], size), 0.02 * scale))
+        below = lower_side(local, size, scale)
         mouth = np.zeros((*small.shape, 3), np.float32)
         for index, weight in step.mouths:
             laid = bring(self._exemplars[index], plate, local, scale, below)
@@ -157,7 +157,7 @@ def _move_base(
 
 def _frame_of_points(width: int, height: int, border: tuple[bool, bool, bool, bool]) -> F64:
     """Still points along the box's sides, apart from those that are the frame's own border."""
-    left, top, right, bottom = border
+    left, _, right, bottom = border
     across, along = np.linspace(0, width - 1, 7), np.linspace(0, height - 1, 7)
     sides = [np.stack([across, np.zeros(7)], 1)]
     if not left:

@@ -42,7 +42,7 @@ class HeadSpace:
         """(k, 2) float64 display pixels of (k, 3) head-space points under the pose of `row`."""
         # pose = s * R, so its inverse is its transpose over s squared.
         s2 = float(self.scale[row]) ** 2
-        return (shape - self.offset[row]) @ (self.pose[row].astype(np.float64) * s2)[:, :2]
+        return np.asarray((shape - self.offset[row]) @ (self.pose[row].astype(np.float64) * s2)[:, :2], np.float64)
 
 
 def head_space(track: FaceTrack) -> HeadSpace:
@@ -78,7 +78,7 @@ def _reference(track: FaceTrack) -> F64:
     down = down - right * (down @ right)
     down = down / np.linalg.norm(down)
     axes = np.stack([right, down, np.cross(right, down)])
-    return ((mean - mean[P.BRIDGE]) @ axes.T / unit)[P.STABLE]
+    return np.asarray(((mean - mean[P.BRIDGE]) @ axes.T / unit)[P.STABLE], np.float64)
 
 
 def _similarity(source: F64, target: F64) -> tuple[F64, F64]:

@@ -72,13 +72,14 @@ def signed_gap(shapes: F64) -> F64:
 
 def learn_subject(shapes: NDArray[np.floating], weight: F64) -> Subject:
     """Learn a subject from (n, m, 3) head-space `shapes`, each counting (n,) `weight` (0 leaves it out)."""
-    used = shapes[weight > 0].astype(np.float64) if (weight > 0).any() else shapes.astype(np.float64)
+    used = np.asarray(shapes[weight > 0] if (weight > 0).any() else shapes, np.float64)
     gaps, widths = gap(used), width(used)
     rest = _rest_shape(used, gaps, widths)
     rest_width = float(width(rest[None])[0])
     opening, widening = directions(rest)
     # Close the lips of a subject who was never seen with closed ones.
-    rest = rest - float(signed_gap(rest[None])[0]) * opening
+    per_unit = float(opening[P.LOWER_MID, 1] - opening[P.UPPER_MID, 1])
+    rest = rest - float(signed_gap(rest[None])[0]) / per_unit * opening
     seen = float(np.percentile(gaps, 97)) - float(np.percentile(gaps, 3))
     talks = len(used) >= 12 and seen > 0.05
     full = float(np.clip(np.percentile(gaps, 96), *_TALKING_GAP)) if talks else _FULL_GAP * _mouth_scale(rest_width)
@@ -122,4 +123,4 @@ def _ridge(shapes: F64, gaps: F64, dw: F64, rest: F64, opening: F64, widening: F
     count = len(y)
     gram = x.T @ x / count + _RIDGE * np.diag([0.02, 0.004, 0.02, 0.004])
     solved = np.linalg.solve(gram, x.T @ y.reshape(count, -1) / count)
-    return solved.reshape(4, *rest.shape)
+    return np.asarray(solved.reshape(4, *rest.shape), np.float64)

@@ -4,7 +4,7 @@ Opening is the probability-weighted opening of the classes, smoothed over about 
 cannot jump), then pulled shut where the sound demands it: p, b, m close the lips fully for at least the frame nearest
 to their middle; f, v nearly so; silence brings the mouth to rest over about 120 ms. Width follows rounding (u, o, ch)
 and spreading (i, e, s) more slowly, and begins earlier than the sound, as rounding does in speech (Bell-Berti and
-Harris, "Anticipatory coarticulation", 1979). The curves are evaluated at each frame's own time, so any frame rate works.
+Harris, "Anticipatory coarticulation", 1979). The curves are evaluated at each frame's own time, so any rate works.
 """
 
 from __future__ import annotations
@@ -20,43 +20,21 @@ from lipwright.speech.visemes import RATE, VISEMES, VisemeTrack
 F64 = NDArray[np.float64]
 
 # Relative to the subject's full opening and reach, in the order of VISEMES.
-_OPEN = dict(
-    sil=0.0,
-    PP=0.0,
-    FF=0.10,
-    TH=0.22,
-    DD=0.26,
-    SS=0.20,
-    CH=0.28,
-    kk=0.36,
-    RR=0.36,
-    aa=1.0,
-    E=0.72,
-    I=0.46,
-    O=0.74,
-    U=0.40,
-)
-_WIDE = dict(
-    sil=0.0,
-    PP=0.0,
-    FF=0.1,
-    TH=0.1,
-    DD=0.1,
-    SS=0.45,
-    CH=-0.55,
-    kk=0.05,
-    RR=-0.40,
-    aa=0.15,
-    E=0.5,
-    I=0.8,
-    O=-0.65,
-    U=-1.0,
-)
+# fmt: off
+_OPEN = {
+    "sil": 0.0, "PP": 0.0, "FF": 0.10, "TH": 0.22, "DD": 0.26, "SS": 0.20, "CH": 0.28,
+    "kk": 0.36, "RR": 0.36, "aa": 1.0, "E": 0.72, "I": 0.46, "O": 0.74, "U": 0.40,
+}
+_WIDE = {
+    "sil": 0.0, "PP": 0.0, "FF": 0.1, "TH": 0.1, "DD": 0.1, "SS": 0.45, "CH": -0.55,
+    "kk": 0.05, "RR": -0.40, "aa": 0.15, "E": 0.5, "I": 0.8, "O": -0.65, "U": -1.0,
+}
+# fmt: on
 OPEN = np.array([_OPEN[v] for v in VISEMES])
 WIDE = np.array([_WIDE[v] for v in VISEMES])
 _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 
-# Lips lead the sound: measured against phones aligned by an independent recogniser, the smoothed curves were 10 ms late.
+# Lips lead the sound: against phones aligned by an independent recogniser, the smoothed curves were 10 ms late.
 _LEAD = 0.010
 
 # Opening saturates: a confident /a/ reaches the subject's full opening before its probability reaches one.
