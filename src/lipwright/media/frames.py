@@ -106,7 +106,8 @@ def unpacking_of(name: str) -> Unpacking:
         return Unpacking(known, None)
     pixel_format = av.VideoFormat(name, 16, 16)
     bits = max(component.bits for component in pixel_format.components)
-    chroma = [c for c in pixel_format.components if c.is_chroma]
+    # Grey has one component, grey with transparency two; PyAV's own is_chroma is False for 4:4:4.
+    chroma = pixel_format.components[1:3] if len(pixel_format.components) > 2 else ()
     sub = (16 // chroma[0].width, 16 // chroma[0].height) if chroma else (1, 1)
     rgb = pixel_format.is_rgb or pixel_format.has_palette
     target = conversion(name, bits, sub, rgb) if rgb or chroma else ("yuv420p10le" if bits > 8 else "yuv420p")

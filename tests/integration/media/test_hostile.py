@@ -132,7 +132,7 @@ def test_a_real_file_with_a_pattern_in_its_name_opens(tmp_path: Path, good: Path
 @pytest.mark.parametrize("suffix", [".mp4", ".wav"])
 def test_missing_empty_folder_and_pipe(tmp_path: Path, suffix: str) -> None:
     missing = tmp_path / f"no{suffix}"
-    with pytest.raises(VideoInaccessible, match="no.*no such|There is no") as caught:
+    with pytest.raises(VideoInaccessible, match="There is no") as caught:
         probe(missing)
     assert missing.name in sentence(caught.value)
     with pytest.raises(AudioInaccessible):
