@@ -16,6 +16,7 @@ from typing import cast as typing_cast
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from lipwright.engines.base import LipSyncEngine
 from lipwright.errors import NoUsableFace, RequestError
@@ -106,7 +107,9 @@ def generate(
             f"quality is {settings.quality!r}; it has to be one of {', '.join(PRESETS)}.", field="quality"
         )
     check(request)
-    with workspace() as folder:
+    # The links of the render loop are what runs in parallel; linear algebra of this size on several threads of its own
+    # would spend its time waiting for them (measured: 20 times slower with both cores busy).
+    with threadpool_limits(limits=1, user_api="blas"), workspace() as folder:
         with watch.phase("inputs"):
             request, inputs = open_inputs(request, folder, progress, limits=settings.limits, speech=settings.speech)
         keep_inputs(made, [inputs.video, *(sound.path for sound in inputs.sounds.values())])
