@@ -93,6 +93,13 @@ class TestSync:
         ):
             assert all(isinstance(r, Unmeasured) for r in sync_readings(sums).values())
 
+    def test_speech_that_repeats_itself_fits_at_several_offsets(self) -> None:
+        curve = np.tile(speech_curve(0.4), 10)
+        times = np.arange(0.6, 3.4, 0.04)
+        noisy = at(curve, times) + np.random.default_rng(2).normal(0, 0.1, len(times))
+        readings = sync_readings(sync_sums(times, noisy, curve, 0.0, 4.0))
+        assert isinstance(readings["av_offset_ms"], Unmeasured)
+
     def test_sums_of_two_segments_add_up(self) -> None:
         one, two = speech_curve(8, 1), speech_curve(8, 2)
         times = np.arange(0.5, 7.5, 0.04)

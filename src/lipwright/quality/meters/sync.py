@@ -7,7 +7,8 @@ missing frames need no resampling.
 
 A correlation of slow curves is easily large by chance. So the same search runs on shuffles of the same speech (half
 seconds of it in another order), and an offset is only reported where the real correlation stands above 0.3 and above
-what 95 % of the shuffles reach.
+what 95 % of the shuffles reach, and where no other lag, 0.2 s or more away, does about as well (within the standard
+error of a correlation, counting four independent values a second, about one per syllable).
 
 `SyncSums` are sufficient statistics per lag and simply add up, so that the figures of several segments with different
 audio, or of hours of video, need no concatenation.
@@ -32,6 +33,8 @@ LAGS_MS: Final = np.arange(-500, 501, 10)
 SHUFFLES: Final = 40
 _BLOCK: Final = RATE // 2  # half a second: longer than a syllable, shorter than a phrase
 _LEAST: Final = 0.3  # under this the peak's place is as much noise as sync, however long the clip
+_SYLLABLES: Final = 4.0  # independent values a second
+_RIVAL_STEPS: Final = 20  # of 10 ms: peaks nearer than this are the same peak
 _FEWEST: Final = 12  # frames; under half a second of picture a correlation says nothing
 
 
@@ -40,6 +43,7 @@ class SyncSums:
     """Sums over frames of lip opening x and, per lag, of the speech's openness y; row 0 is real, the rest shuffled."""
 
     n: int
+    seconds: float
     x: float
     xx: float
     y: F64
@@ -49,6 +53,7 @@ class SyncSums:
     def __add__(self, other: SyncSums) -> SyncSums:
         return SyncSums(
             self.n + other.n,
+            self.seconds + other.seconds,
             self.x + other.x,
             self.xx + other.xx,
             self.y + other.y,
@@ -69,7 +74,7 @@ class SyncSums:
 def no_sums() -> SyncSums:
     """The sums over no frame."""
     empty = np.zeros((1 + SHUFFLES, len(LAGS_MS)))
-    return SyncSums(0, 0.0, 0.0, empty, empty, empty)
+    return SyncSums(0, 0.0, 0.0, 0.0, empty, empty, empty)
 
 
 def sync_sums(times: F64, openings: F64, curve: F64, start: float, stop: float, seed: int = 0) -> SyncSums:
@@ -102,7 +107,7 @@ def sync_sums(times: F64, openings: F64, curve: F64, start: float, stop: float, 
         part = at - low
         values = rows[:, low] * (1.0 - part) + rows[:, low + 1] * part
         y[:, k], yy[:, k], xy[:, k] = values.sum(axis=1), np.square(values).sum(axis=1), values @ x
-    return SyncSums(len(x), float(x.sum()), float(x @ x), y, yy, xy)
+    return SyncSums(len(x), float(times[-1] - times[0]), float(x.sum()), float(x @ x), y, yy, xy)
 
 
 def sync_readings(sums: SyncSums) -> dict[str, Reading]:
@@ -124,11 +129,24 @@ def sync_readings(sums: SyncSums) -> dict[str, Reading]:
         readings["av_offset_ms"] = Unmeasured("the lips follow the speech too little, or no better than chance")
     elif peak in (0, len(LAGS_MS) - 1):
         readings["av_offset_ms"] = Unmeasured("the lips follow the speech best beyond half a second")
+    elif _has_rival(real, peak, sums.seconds):
+        readings["av_offset_ms"] = Unmeasured(
+            "several offsets fit about equally well; there is too little speech to tell"
+        )
     else:
         before, at, after = real[peak - 1 : peak + 2]
         shift = 0.5 * (before - after) / min(before - 2 * at + after, -1e-12)
         readings["av_offset_ms"] = float(LAGS_MS[peak] + 10.0 * np.clip(shift, -0.5, 0.5))
     return readings
+
+
+def _has_rival(correlations: F64, peak: int, seconds: float) -> bool:
+    """Whether another peak comes so close to the best that chance may have decided between them."""
+    best = correlations[peak]
+    margin = (1.0 - best**2) / np.sqrt(max(_SYLLABLES * seconds, 1.0))
+    inner = correlations[1:-1]
+    peaks = np.flatnonzero((inner >= correlations[:-2]) & (inner >= correlations[2:])) + 1
+    return bool((correlations[peaks[np.abs(peaks - peak) >= _RIVAL_STEPS]] > best - margin).any())
 
 
 def _shuffled(curve: F64, rng: np.random.Generator) -> F64:
