@@ -10,6 +10,7 @@ by libswresample with a long filter, and the number of samples is made exactly l
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,7 @@ Samples = NDArray[np.float32]
 
 # A gap in the timestamps longer than this is a hole, a shorter one is rounding.
 _HOLE = Fraction(1, 20)
+_PADDING = 4096
 # Twice libswresample's default filter length: flat to within 0.1 dB up to 97 % of the lower Nyquist frequency.
 _RESAMPLER = {"filter_size": "64", "cutoff": "0.98"}
 
@@ -59,7 +61,7 @@ def decode_audio(
         if stream is None:
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
-        blocks = _placed(_frames(container, stream), own_rate, layout, limits)
+        blocks = _trimmed(_placed(_frames(container, stream), own_rate, layout, limits), _declared(container, stream))
         out_rate = rate or own_rate
         if out_rate != own_rate:
             blocks = resampled(blocks, own_rate, out_rate, layout or _layout_of(stream))
@@ -192,6 +194,35 @@ def _placed(frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limi
         count += len(block)
         if len(block):
             yield block
+
+
+def _declared(container: av.container.InputContainer, stream: AudioStream) -> int | None:
+    """How many samples an MP4 track says it has; its last packet may hold more, which FFmpeg does not cut off."""
+    if "mp4" not in container.format.name.split(",") or not stream.duration or not stream.time_base:
+        return None
+    return round(stream.duration * stream.time_base * stream.codec_context.sample_rate)
+
+
+def _trimmed(blocks: Iterator[Samples], declared: int | None) -> Iterator[Samples]:
+    """`blocks` without the encoder's padding at the end: what goes up to `_PADDING` samples beyond `declared`."""
+    if declared is None:
+        yield from blocks
+        return
+    held: deque[Samples] = deque()
+    count = waiting = 0
+    for block in blocks:
+        held.append(block)
+        count += len(block)
+        waiting += len(block)
+        while waiting - len(held[0]) > _PADDING:
+            waiting -= len(held[0])
+            yield held.popleft()
+    excess = count - declared
+    for block in held:
+        keep = len(block) if not 0 < excess <= _PADDING else min(len(block), max(0, waiting - excess))
+        waiting -= len(block)
+        if keep:
+            yield block[:keep]
 
 
 def _silence(count: int, channels: int) -> Iterator[Samples]:

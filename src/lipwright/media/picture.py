@@ -98,16 +98,25 @@ class Picture:
         used = alpha > 0
         if not used.any():
             return self
-        scale, peak = np.float32(self.layout.scale), self.layout.peak
-        change = (yuv - self.region(box)) * (alpha * scale)[..., None]
-        change[~used] = 0.0
-        np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        native = np.float32(self.layout.scale)
+        weight = alpha * native
         planes = tuple(plane.copy() for plane in self.planes)
-        _add(planes[0][y0:y1, x0:x1], change[..., 0], peak)
         sx, sy = self.layout.sub_x, self.layout.sub_y
         cells = slice(y0 // sy, -(-y1 // sy)), slice(x0 // sx, -(-x1 // sx))
-        for channel in (1, 2):
-            _add(planes[channel][cells], self._cell_mean(change[..., channel], (x0, y0, x1, y1)), peak)
+        for channel, plane in enumerate(planes):
+            if channel == 0:
+                old = self.planes[0][y0:y1, x0:x1] * np.float32(1.0 / native)
+            else:
+                old = self._wide_chroma(channel, (x0, y0, x1, y1)) * np.float32(1.0 / native)
+            # Zero, not 0 x anything, where alpha is 0: an engine may leave nonsense there.
+            change = np.zeros(alpha.shape, np.float32)
+            np.multiply(np.subtract(yuv[..., channel], old), weight, out=change, where=used)
+            if not np.isfinite(change.sum(dtype=np.float64)):
+                np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            if channel == 0:
+                _add(plane[y0:y1, x0:x1], change, self.layout.peak)
+            else:
+                _add(plane[cells], self._cell_mean(change, (x0, y0, x1, y1)), self.layout.peak)
         return replace(self, planes=(planes[0], planes[1], planes[2]))
 
     def to_rgb(self, box: Sequence[float] | None = None, scale: float = 1.0) -> U8:
@@ -192,7 +201,9 @@ class Picture:
         cells = plane[cy0:cy1, cx0:cx1].astype(np.float32)
         wide = cv2.resize(cells, ((cx1 - cx0) * sx, (cy1 - cy0) * sy), interpolation=cv2.INTER_LINEAR)
         lost = np.subtract(cells, _means(np.asarray(wide, np.float32), sx, sy))
-        wide += np.repeat(np.repeat(lost, sy, axis=0), sx, axis=1) if sy > 1 else np.repeat(lost, sx, axis=1)
+        for row in range(sy):
+            for column in range(sx):
+                wide[row::sy, column::sx] += lost
         return np.asarray(wide[y0 - cy0 * sy : y1 - cy0 * sy, x0 - cx0 * sx : x1 - cx0 * sx], np.float32)
 
     def _cell_mean(self, values: F32, box: Box) -> F32:
@@ -229,9 +240,13 @@ def _rounded_shift(plane: Plane, shift: int) -> U8:
 
 def _means(values: F32, sx: int, sy: int) -> F32:
     """The mean of each sy x sx block of `values`."""
-    rows, cols = values.shape
-    total = values.reshape(rows // sy, sy, cols // sx, sx).sum(axis=(1, 3), dtype=np.float32)
-    return np.asarray(total * np.float32(1.0 / (sx * sy)), np.float32)
+    total = values[::sy, ::sx].copy()
+    for row in range(sy):
+        for column in range(sx):
+            if row or column:
+                total += values[row::sy, column::sx]
+    total *= np.float32(1.0 / (sx * sy))
+    return total
 
 
 def _add(target: Plane, change: F32, peak: int) -> None:
