@@ -9,6 +9,7 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from lipwright.progress import CancelToken, Progress, ProgressEvent
     from lipwright.quality.report import QualityReport
     from lipwright.timeline.options import ActiveSpeaker, BoxPerFrame, PointOnFrame, Prominent, SyncMode
+
+# ONNX Runtime's wheels send usage reports to their maker unless this is set before they are loaded. Nothing Lipwright
+# does may leave the machine unasked.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
@@ -75,7 +80,6 @@ _MODULE_OF = {name: f"lipwright.{module}" for module, names in _HOME.items() for
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'lipwright' has no attribute {name!r}")
-    # `lipwright.progress` (the module) and names such as `probe` live side by side: always answer from the home module.
     return getattr(import_module(_MODULE_OF[name]), name)
 
 
