@@ -50,6 +50,7 @@ class OutputWriter:
 
     Attributes:
         notes: plain sentences about deliberate conversions, for the report.
+        rounded: how many frame times so far were no whole number of ticks; 0 if the time base was well chosen.
 
     Raises:
         OutputError: from any method, if the file cannot be written.
@@ -96,6 +97,7 @@ class OutputWriter:
                 "because H.264 in 4:2:0 needs even sizes"
             )
         self.notes = tuple(notes)
+        self.rounded = 0
         self._file = PendingFile(path)
         self._container: OutputContainer | None = None
         try:
@@ -128,7 +130,9 @@ class OutputWriter:
         Raises:
             ValueError: if `time` does not come after the frame before.
         """
-        pts = round(time * self._scales.video)
+        exact = time * self._scales.video
+        pts = round(exact)
+        self.rounded += pts != exact
         if pts <= self._last_pts:
             raise ValueError(f"Frame time {time} does not come after the frame before")
         self._last_pts = pts

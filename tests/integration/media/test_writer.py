@@ -74,7 +74,8 @@ CASES: dict[str, Synthetic] = {
 @pytest.mark.parametrize("name", CASES)
 def test_times_tags_and_shape_are_kept(tmp_path: Path, name: str) -> None:
     source = make_clip(tmp_path / "in.mov", CASES[name])
-    before, after, _ = copy(source, tmp_path / "out.mp4")
+    before, after, writer = copy(source, tmp_path / "out.mp4")
+    assert writer.rounded == 0
     assert before.video is not None
     assert after.video is not None
     assert times(after.video) == times(before.video)
@@ -167,6 +168,7 @@ def test_times_that_31_bits_cannot_hold_are_rounded_and_that_is_told(tmp_path: P
             writer.add_picture(picture, Fraction(i, 7919), Fraction(1, 7919))
         writer.close()
         assert any("rounded" in note for note in writer.notes)
+        assert writer.rounded == 3
     after = probe(tmp_path / "o.mp4").video
     assert after is not None
     assert all(abs(after.time(i) - Fraction(i, 7919)) < Fraction(1, 10**6) for i in range(4))
