@@ -45,6 +45,8 @@ def edge_step(before: Sequence[Plane], after: Sequence[Plane], alpha: F32, ring:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
     inner = (inside > 0) & (cv2.erode(inside, kernel, borderValue=1) == 0)
     outer = (inside == 0) & (cv2.dilate(inside, kernel, borderValue=0) > 0)
+    moments = cv2.moments(inside, binaryImage=True)
+    centre = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     added = np.zeros((3, SECTORS))
     known = np.ones(SECTORS, dtype=np.bool_)
     for place, (old, new) in enumerate(zip(before, after, strict=True)):
@@ -54,7 +56,7 @@ def edge_step(before: Sequence[Plane], after: Sequence[Plane], alpha: F32, ring:
         means = []
         for mask in (inner, outer):
             ys, xs = np.nonzero(mask[::step_y, ::step_x][:rows, :columns])
-            sector = _sectors(ys * step_y, xs * step_x, inside)
+            sector = _sectors(ys * step_y, xs * step_x, centre)
             count = np.bincount(sector, minlength=SECTORS)
             known &= count >= _FEWEST if place == 0 else count > 0
             means.append(np.bincount(sector, change[ys, xs], SECTORS) / np.maximum(count, 1))
@@ -87,8 +89,7 @@ def boundary_jump(at_edges: Sequence[tuple[float, float]], within: Sequence[floa
     return float(np.mean(jumps)) if jumps else float("nan")
 
 
-def _sectors(ys: NDArray[np.intp], xs: NDArray[np.intp], inside: NDArray[np.uint8]) -> NDArray[np.intp]:
-    moments = cv2.moments(inside, binaryImage=True)
-    centre_x, centre_y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
-    turn = np.arctan2(ys - centre_y, xs - centre_x) / (2 * np.pi) + 0.5
+def _sectors(ys: NDArray[np.intp], xs: NDArray[np.intp], centre: tuple[float, float]) -> NDArray[np.intp]:
+    """In which direction from `centre` (x, y) each pixel lies."""
+    turn = np.arctan2(ys - centre[1], xs - centre[0]) / (2 * np.pi) + 0.5
     return np.asarray(np.minimum(turn * SECTORS, SECTORS - 1), dtype=np.intp)
