@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No time limit per example: machines that run tests may be busy.
+settings.register_profile("lipwright", deadline=None)
+settings.load_profile("lipwright")
 
 
 @pytest.fixture(scope="session")
