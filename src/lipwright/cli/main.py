@@ -7,6 +7,7 @@ runs, so that `lipwright --help` is there at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -54,6 +55,7 @@ def _options(
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command and end the process with its exit code."""
+    _hush_native_libraries()
     try:
         app(arguments)
     except Interrupted as stopped:
@@ -65,6 +67,22 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def _hush_native_libraries() -> None:
+    """Keep standard error for Python; what native libraries write there by themselves is shown with LIPWRIGHT_DEBUG=1.
+
+    LiteRT tells of every delegate it creates and cannot be asked not to; between progress and errors it is only noise.
+    """
+    if os.environ.get("LIPWRIGHT_DEBUG"):
+        return
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no standard error
+        return
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = open(kept, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
 
 
 def sentence(error: LipwrightError) -> str:
