@@ -14,7 +14,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from lipwright.faces import roi
 from lipwright.faces.detector import Detection, FaceDetector
@@ -172,7 +171,7 @@ class FaceTracker:
         boxes = np.stack([roi.upright_box(d.region()) for d in detections])
         shared = roi.overlap(np.stack([t.box for t in self._live]), boxes)
         taken: set[int] = set()
-        for i, j in zip(*linear_sum_assignment(-shared), strict=True):
+        for i, j in _best_pairs(shared):
             track = self._live[int(i)]
             # A lost face has moved since it was seen.
             if shared[i, j] < (0.1 if track.lost else 0.25):
@@ -230,3 +229,13 @@ class FaceTracker:
         """Whether an older track that is not lost lies on the same face."""
         older: Iterator[LiveTrack] = (t for t in self._live if t.number < track.number and not t.lost and not t.ended)
         return any(float(roi.overlap(track.box, other.box)[0, 0]) > 0.55 for other in older)
+
+
+def _best_pairs(shared: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The pairing of rows with columns that shares most; SciPy's solver is slow to load and not needed for one face."""
+    if 1 in shared.shape:
+        row, column = np.unravel_index(int(np.argmax(shared)), shared.shape)
+        return [(int(row), int(column))]
+    from scipy.optimize import linear_sum_assignment
+
+    return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-shared), strict=True)]

@@ -22,7 +22,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_coeffs
 
 from lipwright.faces.topology import INNER_LIPS, LOWER_OUTER, OUTER_LIPS, UPPER_OUTER
 from lipwright.quality.meters.lips import LIP_POINTS, opening
@@ -96,7 +95,8 @@ def jitter_ratio(output: tuple[F64, F64], source: tuple[F64, F64]) -> Reading:
 
 def _rough(course: F64) -> F64:
     """(n, k) to (n - 4, k): each value less the parabola through the five around it."""
-    weights = -savgol_coeffs(WINDOW, 2)
+    # The first row of the pseudo-inverse gives the fitted parabola's value at the middle (Savitzky-Golay).
+    weights = -np.linalg.pinv(np.vander(np.arange(WINDOW) - _HALF, 3, increasing=True))[0]
     weights[_HALF] += 1.0
     stop = len(course) - WINDOW + 1
     return np.asarray(sum(w * course[i : stop + i] for i, w in enumerate(weights)), dtype=np.float64)
