@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import sheets
 
 from lipwright.errors import LipwrightError
+from lipwright.media.probe import probe
 from lipwright.quality.evaluate import examine
 from lipwright.quality.report import Meters, QualityReport
 
@@ -77,6 +78,8 @@ JOBS = {
 }
 DEFAULT = ("retalk_1", "retalk_3", "latentsync", "silentface", "laugh", "grid_man", "grid_woman", "interview")
 
+FADE = 0.3  # seconds
+
 # (meter, least, most): the bar of the acceptance.
 BARS: tuple[tuple[str, float, float], ...] = (
     ("av_offset_ms", -20.0, 20.0),
@@ -127,7 +130,8 @@ def run(name: str, folder: Path, again: bool) -> Row:
 
         lipwright.sync_video(source, audio=audio, output=output, report=report_path)
     inside = QualityReport.read(report_path) if report_path.exists() else None
-    found = examine(output, source=source, audio=audio, text=SPEECH[job.speech].text)
+    spans = edited_spans(output, inside) if inside else None
+    found = examine(output, source=source, audio=audio, text=SPEECH[job.speech].text, spans=spans)
     (folder / f"{name}_evaluation.json").write_text(found.evaluation.to_json(), encoding="utf-8")
     sheets.sheets(output, found.faces, folder, name)
     if found.speech is not None and len(found.times):
@@ -144,6 +148,19 @@ def run(name: str, folder: Path, again: bool) -> Row:
         inside.performance.frames_per_second if inside else None,
         tuple(short_of(meters)),
     )
+
+
+def edited_spans(output: Path, report: QualityReport) -> list[tuple[float, float]] | None:
+    """The seconds in which lips were drawn; what was passed through, and the fades beside it, is not judged."""
+    video = probe(output).video
+    if not report.frames.passed_ranges or video is None:
+        return None
+    spans, at = [], 0.0
+    for passed in report.frames.passed_ranges:
+        spans.append((at, float(video.time(passed.start)) - FADE))
+        at = float(video.time(passed.stop - 1)) + FADE
+    spans.append((at, float(video.end)))
+    return [(a, b) for a, b in spans if b > a]
 
 
 def short_of(meters: Meters) -> list[str]:
