@@ -31,16 +31,16 @@ def speech(clips: Path) -> Path:
 
 
 def test_command_json_and_python_do_the_same(user: User, talking: Path, speech: Path) -> None:
-    spoken = ["--audio", f"a={speech}", "--segment", "1-2=a@0.5-1.5"]
+    spoken = ["--audio", f"a={speech}", "--segment", "0.4-2.4=a@0.5-2.5"]
     done = user.run("sync", talking, *spoken, "-o", "cli.mp4", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["frames"] == {"output": 75, "edited": 25, "passed": 0}
+    assert told["frames"] == {"output": 75, "edited": 50, "passed": 0}
     assert told["output"] == "cli.mp4"
     assert "render: 75 of 75 frames" in done.stderr
     report = QualityReport.read(user.folder / told["report"])
     assert report.equality.kept
-    assert (report.equality.untouched_frames, report.equality.edited_frames) == (50, 25)
+    assert (report.equality.untouched_frames, report.equality.edited_frames) == (25, 50)
     for name, (low, high) in MEASURED.items():
         value = getattr(report.segments[0].meters, name)
         assert value is not None
@@ -52,14 +52,16 @@ def test_command_json_and_python_do_the_same(user: User, talking: Path, speech: 
             {"type": "video", "url": str(talking)},
             {"type": "audio", "url": speech.as_uri(), "ref_id": "a"},
         ],
-        "segments": [{"start_time": 1, "endTime": 2, "audioInput": {"refId": "a", "startTime": 0.5, "end_time": 1.5}}],
+        "segments": [
+            {"start_time": 0.4, "endTime": 2.4, "audioInput": {"refId": "a", "startTime": 0.5, "end_time": 2.5}}
+        ],
     }
     (user.folder / "body.json").write_text(json.dumps(body))
     assert user.run("sync", "--request", "body.json", "-o", "json.mp4", "-q").returncode == 0
     program = (
         "from lipwright import Segment, sync_video\n"
         f"sync_video({str(talking)!r}, audio={{'a': {str(speech)!r}}}, output='python.mp4',\n"
-        "           segments=[Segment(1, 2, 'a', crop=(0.5, 1.5))])\n"
+        "           segments=[Segment(0.4, 2.4, 'a', crop=(0.5, 2.5))])\n"
     )
     (user.folder / "program.py").write_text(program)
     assert run_python(user, "program.py") == 0
@@ -91,14 +93,14 @@ def test_a_still_speaks_text_and_frames_may_name_a_range(user: User, clips: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_killed_job_leaves_no_file(user: User, talking: Path, speech: Path, number: int, code: int) -> None:
-    job = user.start("sync", talking, "--audio", speech, "-o", "out.mp4", "--debug-overlay", "debug.mp4")
-    assert job.stderr is not None
-    for line in job.stderr:
-        if line.startswith("render"):
-            break
-    os.kill(job.pid, number)
-    rest = job.stderr.read()
-    assert job.wait(60) == code, rest
+    with user.start("sync", talking, "--audio", speech, "-o", "out.mp4", "--debug-overlay", "debug.mp4") as job:
+        assert job.stderr is not None
+        for line in job.stderr:
+            if line.startswith("render"):
+                break
+        os.kill(job.pid, number)
+        rest = job.stderr.read()
+    assert job.returncode == code, rest
     assert "Traceback" not in rest
     assert user.files() == []
     if number != signal.SIGKILL:

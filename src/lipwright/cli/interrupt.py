@@ -7,6 +7,7 @@ The first signal cancels the job's token: the job stops at its next check, remov
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ def cancelled_by_signals() -> Iterator[CancelToken]:
             raise KeyboardInterrupt
         received.append(number)
         token.cancel()
-        print("Stopping …", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # not print: it may be what was interrupted
+            os.write(sys.stderr.fileno(), b"Stopping ...\n")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
