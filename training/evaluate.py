@@ -110,27 +110,26 @@ def card(results: Results, head: VisemeHead, data: dict[str, str]) -> str:
 
 
 _INTRODUCTION = """\
-`src/lipwright/speech/viseme_head.npz` turns the features of Whisper's encoder into the probabilities of fourteen mouth
-shapes a hundred times a second. It is the output of `python -m training.train` and holds nothing else."""
+`src/lipwright/speech/viseme_head.npz` turns the features of Whisper's encoder into the probabilities of fourteen
+mouth shapes a hundred times a second. It is the output of `python -m training.train` and holds nothing else."""
 _METHOD = """\
 The voices predict how long each sound lasts before they make it, so the labels are exact and no aligner is involved.
 The predicted times run late: two independent measurements on this corpus, the shift at which classes explain most of
 the spectrum (57 ms) and the middle of the hiss of `s` and `sh` between vowels (60 ms), agree within a label frame.
 The non-English voices speak made-up syllables of their languages. Utterances are joined into half-minute streams with
 pauses, and resampled (throat and tempo), reverberated, filtered, clipped, mixed with hiss, hum, rumble, music,
-breath, clicks and
-babble at 4 to 40 dB, and set to levels over 34 dB; streams of noise alone are labelled silence."""
+breath, clicks and babble at 4 to 40 dB, and set to levels over 34 dB; streams of noise alone are labelled silence."""
 _READING = """\
 Every figure is of the whole path (encoder, head, voice gate). *Speech frames*: share of 10 ms frames within speech
 with the right class. *Recall*: share of closures (p, b, m) with a PP frame within 30 ms. *Precision*: share of
 stretches called PP with a true one within 30 ms. *Offset*: middle of the found closure minus the true one. *Openness
-r*: correlation of the
-mouth-openness curves."""
+r*: correlation of the mouth-openness curves."""
 _REAL = """\
-The truth is pocketsphinx's forced alignment with the known words (some 20 ms of error of its own; it marks sounds 10 ms
-early, measured on voices with known times, which is corrected). Set: the speech with English text of `../shared/clips`,
-LibriVox utterances of Debian's `pocketsphinx-testdata`, and the first 20 s of `two_cities.wav` of the `moonshine-voice`
-package. None of it is part of this repository."""
+The truth is pocketsphinx's forced alignment with the known words (some 20 ms of error of its own; it marks sounds 10
+ms early, measured on voices with known times, which is corrected). Set: the speech with English text of
+`../shared/clips` and its `retalk_3.mp4` (words as Whisper heard them), LibriVox utterances of Debian's `pocketsphinx-testdata`, and `beckett.wav` and the first 20 s of `two_cities.wav` of the `moonshine-voice` package. None of it is
+part of this repository. Closures called in the pause after a phrase count as false here, though they show nothing but
+shut lips."""
 _LIMITS = """\
 ## Limits
 
@@ -142,5 +141,4 @@ says nothing about how a given person moves: the same sound can look different, 
 
 Whisper base (MIT) computes the features, and the head contains none of it. The training speech is the output of
 Kokoro-82M and hibari (both Apache-2.0, weights included) speaking prompts written for this repository or words of
-hibari's own
-dictionary. The head is Apache-2.0 like the rest of Lipwright."""
+hibari's own dictionary. The head is Apache-2.0 like the rest of Lipwright."""

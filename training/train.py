@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=3, help="how often the Kokoro audio is used, dirtied anew each time"
     )
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--real", type=Path, nargs="*", default=[ROOT.parent / "shared" / "clips"], help="measured on")

@@ -8,6 +8,7 @@ from one to the other, so neither the edge of a window, where context is missing
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from lipwright.errors import ModelFileError
 from lipwright.progress import Progress
-from lipwright.speech.features import BANDS, frame_count, log_mel, whisper_scale
+from lipwright.speech.features import frame_count, log_mel, whisper_scale
 
 F32 = NDArray[np.float32]
 
@@ -73,13 +74,16 @@ def windows(frames: int) -> list[tuple[int, int]]:
     return [*spans, (frames - WINDOW, frames)]
 
 
-def features(samples: F32, encoder: WhisperEncoder, progress: Progress | None = None) -> Iterator[F32]:
+def features(
+    samples: F32, encoder: WhisperEncoder, progress: Progress | None = None, gain: float = 1.0
+) -> Iterator[F32]:
     """Stream the encoder's features of a whole recording.
 
     Args:
         samples: (n,) float32 mono at 16 kHz.
         encoder: the model.
         progress: told of seconds of sound done; cancels between windows.
+        gain: what the samples are to be multiplied by (done on the spectrum, so the sound is not copied).
 
     Yields:
         (k, 512) float32 blocks that join to ceil(n / 320) rows, 50 a second, without seams.
@@ -91,7 +95,7 @@ def features(samples: F32, encoder: WhisperEncoder, progress: Progress | None = 
     for index, (first, last) in enumerate(spans):
         if progress is not None:
             progress.advance("speech", first // 100, len(samples) // 16_000, "seconds")
-        rows = encoder.encode(_window_mel(samples, first, last))
+        rows = encoder.encode(_window_mel(samples, first, last, gain))
         rows = _join(held, rows, done - first // 2)
         keep = spans[index + 1][0] // 2 - done if index + 1 < len(spans) else wanted - done
         yield rows[:keep]
@@ -99,7 +103,7 @@ def features(samples: F32, encoder: WhisperEncoder, progress: Progress | None = 
         done += keep
 
 
-def _window_mel(samples: F32, first: int, last: int) -> F32:
+def _window_mel(samples: F32, first: int, last: int, gain: float) -> F32:
     """Scaled log-mel of one window; the loudest band is sought half a window around it, so that levels do not jump."""
     mel = log_mel(samples, first, last)
     around = [
@@ -107,7 +111,8 @@ def _window_mel(samples: F32, first: int, last: int) -> F32:
         log_mel(samples, last, min(frame_count(len(samples)), last + WINDOW // 2)),
     ]
     loudest = max([float(mel.max()), *(float(part.max()) for part in around if len(part))])
-    return whisper_scale(mel, loudest)
+    shift = np.float32(2 * math.log10(gain))
+    return whisper_scale(mel + shift, loudest + float(shift))
 
 
 def _join(held: F32, rows: F32, offset: int) -> F32:
@@ -123,8 +128,3 @@ def _join(held: F32, rows: F32, offset: int) -> F32:
     weight[shared - edge :] = 1.0
     mixed = held + (rows[:shared] - held) * weight[:, None]
     return np.concatenate([mixed, rows[shared:]])
-
-
-def silent_mel(frames: int) -> F32:
-    """Scaled log-mel of digital silence, for tests and padding."""
-    return whisper_scale(np.full((frames, BANDS), -10.0, np.float32), -10.0)

@@ -25,7 +25,7 @@ from lipwright.speech.encoder import WhisperEncoder, features
 from lipwright.speech.features import frame_count
 from lipwright.speech.head import VisemeHead, shipped_head
 from lipwright.speech.phones import SIL
-from lipwright.speech.vad import FLOOR_DB, SPEECH_DB, VoiceDetector, frame_level, gate, widen
+from lipwright.speech.vad import FLOOR_DB, SPEECH_DB, VoiceDetector, frame_level, gate, usual_gain, widen
 from lipwright.speech.visemes import VISEMES, VisemeTrack
 
 F32 = NDArray[np.float32]
@@ -73,7 +73,7 @@ def recognise(samples16k: F32, *, progress: Progress | None = None, best: Wanted
 def _run(name: Wanted, samples: F32, level: F32, progress: Progress) -> tuple[F32, F32]:
     rows = len(level)
     if name == "whisper-head":
-        probabilities = _neural(samples, shipped_head(), progress)
+        probabilities = _neural(samples, shipped_head(), progress, usual_gain(level))
         return probabilities, _certainty(probabilities)
     if name == "pocketsphinx":
         return fallback.pocketsphinx_visemes(samples, progress), np.full(rows, fallback.POCKET_CONFIDENCE, np.float32)
@@ -95,11 +95,11 @@ def shared_detector() -> VoiceDetector:
     return VoiceDetector(model_path("silero_vad_v6.onnx"))
 
 
-def _neural(samples: F32, head: VisemeHead, progress: Progress) -> F32:
+def _neural(samples: F32, head: VisemeHead, progress: Progress, gain: float) -> F32:
     rows = frame_count(len(samples))
     probabilities = np.empty((rows, len(VISEMES)), np.float32)
     done = 0
-    for block in head_blocks(features(samples, shared_encoder(), progress), head):
+    for block in head_blocks(features(samples, shared_encoder(), progress, gain), head):
         block = block[: rows - done]
         probabilities[done : done + len(block)] = block
         done += len(block)
@@ -125,7 +125,7 @@ def head_blocks(encoded: Iterator[F32], head: VisemeHead) -> Iterator[F32]:
 def _speech(samples: F32, level: F32, progress: Progress) -> F32:
     """Voice activity 0..1 per row; from loudness alone where the voice detector is missing."""
     try:
-        return gate(shared_detector().probabilities(samples, progress), level)
+        return gate(shared_detector().probabilities(samples, progress, usual_gain(level)), level)
     except ModelFileError as error:
         _log.warning("the voice detector cannot be used, judging by loudness: %s", error)
         quietest = max(FLOOR_DB, float(np.percentile(level, 95)) - SPEECH_DB)

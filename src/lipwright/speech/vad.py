@@ -29,7 +29,9 @@ BLOCK = 1000  # chunks handed to the network at a time: 32 s
 
 OPENS, FULL = 0.25, 0.6  # voice probability at which the gate begins to open and is open
 BEFORE, AFTER = 12, 8  # rows of 10 ms by which the gate opens early and closes late
-FLOOR_DB = -72.0  # dBFS; rooms are louder, digital silence and dither are not
+FLOOR_DB = -90.0  # dBFS; any room is louder, digital silence and the dither of 16 bits are not
+USUAL_DB = -24.0  # the level of the loudest twentieth of a recording, made so before it is listened to
+GAIN_DB = (-20.0, 40.0)
 TAIL_DB = 45.0  # a last sound dies away to this below the loudest near it
 SPEECH_DB = 35.0  # without the network: quieter than loud speech by this much is a pause
 
@@ -47,18 +49,21 @@ class VoiceDetector:
         except Exception as error:  # onnxruntime's own exceptions share no public base class
             raise ModelFileError(f"The voice detector {model.name} cannot be loaded: {error}.") from error
 
-    def probabilities(self, samples: F32, progress: Progress | None = None) -> F32:
-        """Voice probability of each started 32 ms of (n,) float32 mono 16 kHz sound: (ceil(n / 512),) float32."""
-        parts = list(self._blocks(samples, progress))
+    def probabilities(self, samples: F32, progress: Progress | None = None, gain: float = 1.0) -> F32:
+        """Voice probability of each started 32 ms of (n,) float32 mono 16 kHz sound: (ceil(n / 512),) float32.
+
+        `gain` is what the samples are to be multiplied by; it is done block by block.
+        """
+        parts = list(self._blocks(samples, progress, gain))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def _blocks(self, samples: F32, progress: Progress | None) -> Iterator[F32]:
+    def _blocks(self, samples: F32, progress: Progress | None, gain: float) -> Iterator[F32]:
         memory, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
         context = np.zeros(CONTEXT, np.float32)
         for first in range(0, len(samples), BLOCK * CHUNK):
             if progress is not None:
                 progress.check()
-            block = samples[first : first + BLOCK * CHUNK]
+            block = samples[first : first + BLOCK * CHUNK] * np.float32(gain)
             block = np.pad(block, (0, -len(block) % CHUNK))
             chunks = block.reshape(-1, CHUNK)
             heads = np.concatenate([context[None], chunks[:-1, -CONTEXT:]])
@@ -78,6 +83,17 @@ def frame_level(samples: F32) -> F32:
         power = np.einsum("ij,ij->i", part, part, dtype=np.float64) / HOP
         level[first : first + len(part)] = 10 * np.log10(np.maximum(power, 1e-12))
     return level
+
+
+def usual_gain(level: F32) -> float:
+    """What brings the loud parts of a recording to the level of most recordings; level is (n,) dBFS per 10 ms.
+
+    One factor for the whole, so that nothing pumps; both networks hear quiet speech less well than they could.
+    """
+    audible = level[level > FLOOR_DB]
+    if not len(audible):
+        return 1.0
+    return float(10 ** (np.clip(USUAL_DB - np.percentile(audible, 95), *GAIN_DB) / 20))
 
 
 def gate(voice: F32, level: F32) -> F32:
