@@ -114,8 +114,9 @@ _INTRODUCTION = """\
 mouth shapes a hundred times a second. It is the output of `python -m training.train` and holds nothing else."""
 _METHOD = """\
 The voices predict how long each sound lasts before they make it, so the labels are exact and no aligner is involved.
-The predicted times run late: two independent measurements on this corpus, the shift at which classes explain most of
-the spectrum (57 ms) and the middle of the hiss of `s` and `sh` between vowels (60 ms), agree within a label frame.
+The
+predicted times run late; `python -m training.delay` finds the shift at which classes explain most of the spectrum, 56 ms
+for hibari and 58 ms for Kokoro (the middle of the hiss of `s` and `sh` between vowels, another way to see it, says 60).
 The non-English voices speak made-up syllables of their languages. Utterances are joined into half-minute streams with
 pauses, and resampled (throat and tempo), reverberated, filtered, clipped, mixed with hiss, hum, rumble, music,
 breath, clicks and babble at 4 to 40 dB, and set to levels over 34 dB; streams of noise alone are labelled silence."""
@@ -127,7 +128,9 @@ r*: correlation of the mouth-openness curves."""
 _REAL = """\
 The truth is pocketsphinx's forced alignment with the known words (some 20 ms of error of its own; it marks sounds 10
 ms early, measured on voices with known times, which is corrected). Set: the speech with English text of
-`../shared/clips` and its `retalk_3.mp4` (words as Whisper heard them), LibriVox utterances of Debian's `pocketsphinx-testdata`, and `beckett.wav` and the first 20 s of `two_cities.wav` of the `moonshine-voice` package. None of it is
+`../shared/clips` and its `retalk_3.mp4` (words as Whisper heard them), LibriVox utterances of Debian's
+`pocketsphinx-testdata`, and `beckett.wav` and the first 20 s of `two_cities.wav` of the `moonshine-voice` package.
+None of it is
 part of this repository. Closures called in the pause after a phrase count as false here, though they show nothing but
 shut lips."""
 _LIMITS = """\

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lipwright.speech.phones import IPA_MODIFIERS, IPA_STRESS, SIL, Phone, ipa_shape, shape_spans
 from training.utterance import Utterance
 
-DELAY = 0.057  # seconds by which predicted times are late, see `docs/viseme-head.md`
+DELAY = 0.057  # seconds by which predicted times are late, measured by `training.delay`
 PAUSE_DB = -38.0  # quieter than this, against the loud parts of the utterance, is a pause
 SHORTEST_PAUSE = 8  # frames; shorter gaps between words are closures, not pauses
 

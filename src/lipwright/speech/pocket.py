@@ -23,8 +23,8 @@ F32 = NDArray[np.float32]
 
 RATE = 16_000
 PIECE, OVERLAP = 15 * RATE, RATE
-# Pocketsphinx marks sounds early by this much: median over 1100 boundaries of two voices with exactly known times
-# (`training.evaluate`).
+# Pocketsphinx marks sounds early by this much: median over 719 labial sounds of a voice with exactly known times
+# (`training/delay.py`).
 EARLY = 0.010
 
 
