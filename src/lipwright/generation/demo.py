@@ -63,13 +63,11 @@ def demonstrate(folder: Path, progress: Progress | None = None) -> Demo:
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "source.mp4"
     write_source(source, progress)
-    speech = TextToSpeech()
-    first, second = speech.two_voices()
-    voices = (first.id, second.id)
-    texts = {f"line{n}": Text(line, voice) for n, (line, voice) in enumerate(zip(LINES, voices, strict=True), start=1)}
+    voices = TextToSpeech().two_voices()
+    texts = {f"line{n}": Text(line, voice.id) for n, (line, voice) in enumerate(zip(LINES, voices, strict=True), 1)}
     segments = [Segment(start, start + Fraction(9, 2), name) for start, name in zip(STARTS, texts, strict=True)]
     request = build_request(source, texts, segments, Choices(preserve_timing=True, background=0.5))
-    result = generate(request, folder / "demo.mp4", Settings(speech=speech), progress)
+    result = generate(request, folder / "demo.mp4", Settings(), progress)
     sheet = folder / "demo-sheet.png"
     shown = [float(SECONDS * i / 24) for i in range(24)]
     picture = strip(result.output, shown, [f"{time:.2f} s {_what(Fraction(time), result)}" for time in shown])

@@ -22,10 +22,9 @@ from lipwright.engines.base import LipSyncEngine
 from lipwright.errors import NoUsableFace, RequestError
 from lipwright.faces.analysis import FaceAnalysis
 from lipwright.faces.cache import FaceCache
-from lipwright.faces.track import FaceTrack
 from lipwright.generation.analyse import faces_on
 from lipwright.generation.both import both
-from lipwright.generation.cast import Cast
+from lipwright.generation.cast import Cast, Role
 from lipwright.generation.engine import BUILT_IN, engine_named
 from lipwright.generation.inputs import Inputs, open_inputs
 from lipwright.generation.listen import heard_original, heard_speech
@@ -45,13 +44,12 @@ from lipwright.media.reader import open_reader
 from lipwright.progress import Progress
 from lipwright.quality.channel import Drive
 from lipwright.quality.measure import FrameMeter
-from lipwright.quality.report import QualityReport
+from lipwright.quality.report import OutputFacts, QualityReport
 from lipwright.quality.speech import SpeechReference
 from lipwright.speech.tts import TextToSpeech
 from lipwright.speech.visemes import VisemeTrack
 from lipwright.timeline.boxes import with_boxes
 from lipwright.timeline.edl import EditDecisionList
-from lipwright.timeline.grid import Span
 from lipwright.timeline.plan import plan
 from lipwright.timeline.request import GenerationRequest
 from lipwright.timeline.validate import check
@@ -136,30 +134,8 @@ class _Generation:
         roles = Cast(edl, analysis.cuts, SpeakerChooser(analysis, times, original))
         if roles.roles and all(role.track is None for role in roles.roles):
             raise NoUsableFace(_no_face(self.inputs, analysis, roles.warnings), field="video")
-        quality = typing_cast(Quality, self.settings.quality)
-        meter = FrameMeter([_driven(role.drive.segment, role.track, role.drive.audio, visemes.get(role.drive.ref))
-                            for role in roles.roles])  # fmt: skip
-        info = self.inputs.info
-        with open_reader(self.inputs.video, info) as reader, open_reader(self.inputs.video, info) as look:
-            mouths = Mouths(self.engine, roles, Material(look, times, visemes, original), self.progress)
-            with ExitStack() as stack:
-                output = stack.enter_context(Output(self.made.output, edl, self.inputs, quality))
-                overlay = None
-                if self.made.overlay is not None:
-                    overlay = stack.enter_context(Overlay(self.made.overlay, edl, self.inputs, analysis))
-
-                def take(rendered: Rendered) -> None:
-                    output.take(rendered)
-                    if overlay is not None:
-                        overlay.take(rendered)
-
-                render(edl, reader, mouths, meter, take, self.progress, self.watch)
-                failures = mouths.finish()
-                with self.watch.phase("finish"):
-                    facts = output.close()
-                    if overlay is not None:
-                        overlay.close()
-        measured = meter.finish()
+        meter = FrameMeter([_driven(role, visemes.get(role.drive.ref)) for role in roles.roles])
+        facts, notes = self._render(edl, roles, analysis, (times, visemes, original), meter)
         report = assemble(
             Facts(
                 engine=self.engine.name,
@@ -169,14 +145,46 @@ class _Generation:
                 inputs=self.inputs,
                 cast=roles,
                 visemes=visemes,
-                measured=measured,
+                measured=meter.finish(),
                 output=facts,
                 performance=self.watch.performance(facts.frames),
-                warnings=(*edl.warnings, *self.inputs.warnings, *roles.warnings, *output.notes, *failures),
+                warnings=(*edl.warnings, *self.inputs.warnings, *roles.warnings, *notes),
             )
         )
         write_report(report, self.made.report)
         return Result(self.made.output, report, self.made.report, self.made.overlay)
+
+    def _render(
+        self,
+        edl: EditDecisionList,
+        roles: Cast,
+        analysis: FaceAnalysis,
+        known: tuple[NDArray[np.float64], dict[str, VisemeTrack], VisemeTrack | None],
+        meter: FrameMeter,
+    ) -> tuple[OutputFacts, list[str]]:
+        """Write the output (and the overlay): what was written, and what the user should know about it."""
+        info, quality = self.inputs.info, typing_cast(Quality, self.settings.quality)
+        with ExitStack() as stack:
+            reader = stack.enter_context(open_reader(self.inputs.video, info))
+            look = stack.enter_context(open_reader(self.inputs.video, info))
+            mouths = Mouths(self.engine, roles, Material(look, *known), self.progress)
+            output = stack.enter_context(Output(self.made.output, edl, self.inputs, quality))
+            overlay = None
+            if self.made.overlay is not None:
+                overlay = stack.enter_context(Overlay(self.made.overlay, edl, self.inputs, analysis))
+
+            def take(rendered: Rendered) -> None:
+                output.take(rendered)
+                if overlay is not None:
+                    overlay.take(rendered)
+
+            render(edl, reader, mouths, meter, take, self.progress, self.watch)
+            failures = mouths.finish()
+            with self.watch.phase("finish"):
+                facts = output.close()
+                if overlay is not None:
+                    overlay.close()
+        return facts, [*output.notes, *failures]
 
     def _plan(self) -> EditDecisionList:
         """The edit decision list; boxes that the request refers to are read first."""
@@ -218,11 +226,12 @@ class _Generation:
         return np.asarray(video.grid.pts, np.float64) * float(video.grid.time_base)
 
 
-def _driven(segment: int, track: FaceTrack | None, audio: Span, visemes: VisemeTrack | None) -> Drive:
+def _driven(role: Role, visemes: VisemeTrack | None) -> Drive:
     """What the meter holds a role against."""
+    audio, segment = role.drive.audio, role.drive.segment
     heard = (float(audio.start), float(audio.stop))
     speech = SpeechReference.from_visemes(visemes) if visemes is not None and audio.duration > 0 else None
-    return Drive(segment if segment >= 0 else None, track, speech, heard)
+    return Drive(segment if segment >= 0 else None, role.track, speech, heard)
 
 
 def _no_face(inputs: Inputs, analysis: FaceAnalysis, reasons: Sequence[str]) -> str:
