@@ -113,10 +113,9 @@ _INTRODUCTION = """\
 `src/lipwright/speech/viseme_head.npz` turns the features of Whisper's encoder into the probabilities of fourteen
 mouth shapes a hundred times a second. It is the output of `python -m training.train` and holds nothing else."""
 _METHOD = """\
-The voices predict how long each sound lasts before they make it, so the labels are exact and no aligner is involved.
-The
-predicted times run late; `python -m training.delay` finds the shift at which classes explain most of the spectrum, 56 ms
-for hibari and 58 ms for Kokoro (the middle of the hiss of `s` and `sh` between vowels, another way to see it, says 60).
+The voices predict how long each sound lasts before they make it, so the labels are exact and no aligner is
+involved. The predicted times run late; `python -m training.delay` finds the shift at which classes explain most of the spectrum, 56 ms for
+hibari and 58 ms for Kokoro (the middle of the hiss of `s` and `sh` between vowels, another way to see it, says 60).
 The non-English voices speak made-up syllables of their languages. Utterances are joined into half-minute streams with
 pauses, and resampled (throat and tempo), reverberated, filtered, clipped, mixed with hiss, hum, rumble, music,
 breath, clicks and babble at 4 to 40 dB, and set to levels over 34 dB; streams of noise alone are labelled silence."""
