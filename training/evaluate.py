@@ -114,7 +114,8 @@ _INTRODUCTION = """\
 mouth shapes a hundred times a second. It is the output of `python -m training.train` and holds nothing else."""
 _METHOD = """\
 The voices predict how long each sound lasts before they make it, so the labels are exact and no aligner is
-involved. The predicted times run late; `python -m training.delay` finds the shift at which classes explain most of the spectrum, 56 ms for
+involved. The predicted times run late; `python -m training.delay` finds the shift at which classes explain most of
+the spectrum, 56 ms for
 hibari and 58 ms for Kokoro (the middle of the hiss of `s` and `sh` between vowels, another way to see it, says 60).
 The non-English voices speak made-up syllables of their languages. Utterances are joined into half-minute streams with
 pauses, and resampled (throat and tempo), reverberated, filtered, clipped, mixed with hiss, hum, rumble, music,
