@@ -9,6 +9,7 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # ONNX Runtime's wheels send usage reports to their maker unless this is set before they are loaded. Nothing Lipwright
 # does may leave the machine unasked.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# What is logged is for whoever runs the program to ask for; by itself a library prints nothing.
+logging.getLogger("lipwright").addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 

@@ -7,6 +7,7 @@ runs, so that `lipwright --help` is there at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -75,6 +76,7 @@ def _hush_native_libraries() -> None:
     LiteRT tells of every delegate it creates and cannot be asked not to; between progress and errors it is only noise.
     """
     if os.environ.get("LIPWRIGHT_DEBUG"):
+        logging.basicConfig(level=logging.INFO)
         return
     try:
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

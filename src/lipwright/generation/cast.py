@@ -122,6 +122,8 @@ class Cast:
                 self.roles.append(mine[identity])
             mine[identity].absent += found.absent
             self._by_shot[_key(drive), shot] = mine[identity]
+        if drive.segment >= 0 and not any(role.track is not None for role in mine.values()):
+            self.warnings.append(f"No face speaks in segments[{drive.segment}]; its pictures were left as they were.")
 
     def _hand_out_tasks(self, edl: EditDecisionList) -> None:
         """Give every role its tasks, and find out where it borders on the source's own mouth."""

@@ -7,21 +7,27 @@ decoded ones, so that "nothing else was touched" is checked on the job itself an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import tee
 
+from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
 from lipwright.generation.mouths import Mouth, Mouths, composed
 from lipwright.generation.stopwatch import Stopwatch
 from lipwright.media.picture import Picture
 from lipwright.media.reader import Frame, FrameReader
 from lipwright.progress import Progress
-from lipwright.quality.measure import FaceShot, FrameMeter, Shot
+from lipwright.quality.channel import NAN, Sample
+from lipwright.quality.measure import FaceShot, FrameMeter, Look, Shot
+from lipwright.quality.meters.equality import differing_outside
 from lipwright.timeline.edl import EditDecisionList, OutputFrame
 
 PHASE = "render"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def render(
 
     def measure(rendered: Rendered) -> Rendered:
         with watch.phase("measure", 1):
-            meter.add(meter.look(_shot(rendered)))
+            meter.add(_looked_at(meter, _shot(rendered)))
         return rendered
 
     progress.advance(PHASE, 0, total)
@@ -77,6 +83,38 @@ def render(
             with watch.phase("encode", 1):
                 take(rendered)
             progress.advance(PHASE, done, total)
+
+
+def _looked_at(meter: FrameMeter, shot: Shot) -> Look:
+    """What the meter sees in `shot`; where it fails, a look without readings: no job dies for the want of a figure."""
+    try:
+        return meter.look(shot)
+    except (Cancelled, MemoryError):
+        raise
+    except Exception:
+        _log.warning("frame %d could not be measured", shot.index, exc_info=True)
+    masks = [(face.edit.box, face.edit.alpha) for face in shot.faces if face.edit is not None]
+    return Look(
+        shot,
+        tuple(_no_reading(shot, face) for face in shot.faces),
+        (None,) * len(shot.faces),
+        differing_outside(shot.source.planes, shot.composed.planes, masks),
+    )
+
+
+def _no_reading(shot: Shot, face: FaceShot) -> Sample:
+    return Sample(
+        time=shot.time,
+        speech_time=NAN if face.speech_time is None else face.speech_time,
+        source_frame=shot.source_frame,
+        lips=None,
+        source_lips=None,
+        strength=NAN,
+        source_strength=NAN,
+        step=NAN,
+        asked=True,
+        edited=face.edit is not None,
+    )
 
 
 def _shot(rendered: Rendered) -> Shot:

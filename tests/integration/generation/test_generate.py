@@ -22,6 +22,7 @@ from lipwright.media.audio import load_mono
 from lipwright.media.probe import probe
 from lipwright.media.reader import open_reader
 from lipwright.progress import CancelToken, Progress
+from lipwright.quality.measure import FrameMeter
 from lipwright.quality.report import QualityReport
 from lipwright.timeline.options import PointOnFrame
 
@@ -164,6 +165,25 @@ def test_a_frame_that_the_engine_fails_on_passes_through_and_is_told(stage: Stag
     assert any("ZeroDivisionError: boom" in warning for warning in result.report.warnings)
 
 
+def test_a_meter_that_fails_costs_its_figures_and_not_the_job(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FrameMeter, "_sample", fail)
+    result = run(stage, stage.clip(), stage.speech(1.0), [Segment(1, 2)])
+    assert squares(result.output) == ["-"] * 25 + ["speech"] * 25 + ["-"] * 25
+    assert result.report.frames.edited == 25
+    assert result.report.equality.edited_frames == 25
+    assert result.report.equality.kept
+    assert result.report.overall.av_correlation is None
+
+
+def test_an_empty_segment_changes_nothing(stage: Stage) -> None:
+    result = run(stage, stage.clip(), stage.speech(1.0), [Segment(1, 1)])
+    assert squares(result.output) == ["-"] * 75
+    assert (result.report.frames.asked, result.report.frames.untouched) == (0, 75)
+
+
 def test_an_engine_that_refuses_everything_fails_the_job_and_leaves_nothing(stage: Stage) -> None:
     stage.engine.refuses = RenderError("No mouth was seen.")
     with pytest.raises(RenderError, match=r"No mouth was seen\."):
@@ -185,6 +205,7 @@ def test_a_segment_without_a_face_passes_when_another_has_one(stage: Stage) -> N
     assert squares(result.output) == ["speech"] * 25 + ["-"] * 50
     assert result.report.segments[1].frames.reasons == {"no_face": 25}
     assert result.report.segments[1].face is None
+    assert any("segments[1]" in warning for warning in result.report.warnings)
 
 
 def test_cancelling_in_mid_render_leaves_nothing(stage: Stage) -> None:
