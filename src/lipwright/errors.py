@@ -73,7 +73,8 @@ class RequestError(LipwrightError):
     ) -> None:
         if not faults:
             faults = (Fault(field or "", message or (type(self).__doc__ or "").strip(), self.code),)
-        super().__init__(message or "; ".join(f.message for f in faults), field=field or faults[0].field, suggestion=suggestion)
+        said = message or "; ".join(fault.message for fault in faults)
+        super().__init__(said, field=field or faults[0].field, suggestion=suggestion)
         self.faults = faults
 
     @classmethod

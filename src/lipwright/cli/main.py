@@ -90,7 +90,10 @@ def _hush_native_libraries() -> None:
 def sentence(error: LipwrightError) -> str:
     """What went wrong and what to do about it, one line per fault of a request."""
     if isinstance(error, RequestError):
-        lines = [f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in error.faults]
+        lines = [
+            fault.message if fault.field in fault.message else f"{fault.field}: {fault.message}"
+            for fault in error.faults
+        ]
     else:
         lines = [error.message]
     text = "\n".join(" ".join(line.split()) for line in lines)
