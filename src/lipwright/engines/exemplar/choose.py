@@ -8,6 +8,7 @@ single frames in place of triphones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +28,15 @@ _CHUNK = 512
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What each of t frames needs: `lips` (t, 40, 3) shapes, `gaps`, `yaw`, `pitch`, `scale`, `source` frame (t,)."""
+    """What each of t frames needs.
 
-    lips: F64
+    Attributes:
+        lips: gives the (k, 40, 3) lip shapes of a stretch of frames.
+        gaps, yaw, pitch, scale, source, ease: (t,) opening, pose, pixels per eye distance, source frame, and how far
+            from the source's own mouth to the driven one.
+    """
+
+    lips: Callable[[slice], F64]
     gaps: F64
     yaw: F64
     pitch: F64
@@ -111,7 +118,7 @@ def _squared(a: F64, b: F64) -> F64:
 
 def _fit(needs: Needs, store: Library, part: slice) -> F32:
     """(t, n) cost of every exemplar for the frames of `part`."""
-    cost = _squared(_weighted(needs.lips[part]), _weighted(store.lips))
+    cost = _squared(_weighted(needs.lips(part)), _weighted(store.lips))
     turn = (needs.yaw[part, None] - store.yaw) ** 2 + (needs.pitch[part, None] - store.pitch) ** 2
     cost += np.minimum(turn / _ANGLE**2, 9.0)
     # A smaller face would have to be enlarged, which blurs.

@@ -15,7 +15,8 @@ from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.choose import Needs, choose, library
 from lipwright.engines.exemplar.gather import gather, pick_rows, usable_rows
 from lipwright.engines.exemplar.interior import palette
-from lipwright.engines.exemplar.renderer import ExemplarRenderer, Step
+from lipwright.engines.exemplar.plan import ClipPlan, Targets
+from lipwright.engines.exemplar.renderer import ExemplarRenderer
 from lipwright.engines.exemplar.shape import HeadSpace, head_space
 from lipwright.engines.exemplar.subject import Subject, learn_subject
 from lipwright.engines.exemplar.trajectory import Trajectory, trajectory
@@ -47,37 +48,25 @@ class ExemplarEngine:
         rows = np.array([job.track.row(t.source) for t in job.tasks], np.int64)
         reasons = [_reason(job, space, int(row)) for row in rows]
         if all(reasons):
-            return ExemplarRenderer(job.track, space, [], palette([]), _only_reasons(job, reasons))
+            return ExemplarRenderer(job.track, space, [], palette([]), ClipPlan(job.tasks, reasons))
         subject = learn_subject(space.shapes, _weights(job, space))
-        lips = _trajectory(job, subject)
-        ease = _ease(job, reasons)
-        shapes = _target_shapes(space, rows, subject, lips, ease)
+        targets = Targets(space, rows, subject, _trajectory(job, subject), _ease(job, reasons))
         exemplars = gather(_exemplar_rows(job, space, rows, reasons), job, space)
         if not exemplars:
             raise RenderError("No frame of the source shows the speaker's mouth well enough to work from.")
         store = library(exemplars, space.shapes, job.track.yaw, job.track.pitch)
         at = np.maximum(rows, 0)
         needs = Needs(
-            lips=shapes[:, P.LIPS],
-            gaps=lips.gaps,
+            lips=lambda part: targets.shapes(part)[:, P.LIPS],
+            gaps=targets.lips.gaps,
             yaw=job.track.yaw[at].astype(np.float64),
             pitch=job.track.pitch[at].astype(np.float64),
             scale=space.scale[at].astype(np.float64),
             source=np.array([t.source for t in job.tasks]),
-            ease=ease,
+            ease=targets.ease,
         )
-        path = choose(needs, store)
-        plan: dict[int, Step | PassReason] = {}
-        for k, (task, reason) in enumerate(zip(job.tasks, reasons, strict=True)):
-            plan[task.output] = reason or Step(
-                row=int(rows[k]),
-                shape=shapes[k].astype(np.float32),
-                mouths=_mouths(path, store.frame, k),
-                strength=float(np.clip(ease[k] * 2.0, 0.0, 1.0)),
-                teeth=0.0 if subject.talks else 1.0,
-            )
-        colours = palette(exemplars)
-        return ExemplarRenderer(job.track, space, exemplars, colours, plan)
+        plan = ClipPlan(job.tasks, reasons, targets, choose(needs, store), store.frame)
+        return ExemplarRenderer(job.track, space, exemplars, palette(exemplars), plan)
 
 
 def _reason(job: EngineJob, space: HeadSpace, row: int) -> PassReason | None:
@@ -92,10 +81,6 @@ def _reason(job: EngineJob, space: HeadSpace, row: int) -> PassReason | None:
     if float(track.covered[row]) > (0.5 if job.check_occlusion else 0.75):
         return PassReason.MOUTH_COVERED
     return None
-
-
-def _only_reasons(job: EngineJob, reasons: list[PassReason | None]) -> dict[int, Step | PassReason]:
-    return {task.output: reason for task, reason in zip(job.tasks, reasons, strict=True) if reason}
 
 
 def _weights(job: EngineJob, space: HeadSpace) -> F64:
@@ -138,25 +123,3 @@ def _ease(job: EngineJob, reasons: list[PassReason | None]) -> F64:
         run = 0.0 if job.ease_out else float(_EASE)
     amount = np.clip(distance / _EASE, 0.0, 1.0)
     return np.asarray(amount * amount * (3.0 - 2.0 * amount))
-
-
-def _target_shapes(space: HeadSpace, rows: NDArray[np.int64], subject: Subject, lips: Trajectory, ease: F64) -> F64:
-    """(t, m, 3) head-space shapes to render."""
-    shapes = subject.shapes(lips.gaps, lips.widths)
-    # f, v: the lower lip rolls in under the upper teeth.
-    tuck = (lips.tucked * 0.025)[:, None]
-    for group, share in ((P.INNER_LOWER, 0.3), (P.OUTER_LOWER, 1.0)):
-        shapes[:, group, 1] -= tuck * share
-    own = space.shapes[np.maximum(rows, 0)].astype(np.float64)
-    return np.asarray(own + ease[:, None, None] * (shapes - own))
-
-
-def _mouths(path: NDArray[np.int64], frame: NDArray[np.int64], k: int) -> tuple[tuple[int, float], ...]:
-    """The exemplars of frame `k` with their weights: two across a cut from one stretch of source to another."""
-    here = int(path[k])
-    for other in (k - 1, k + 1):
-        if 0 <= other < len(path):
-            there = int(path[other])
-            if abs(int(frame[there]) - int(frame[here])) > 3:
-                return (here, 0.7), (there, 0.3)
-    return ((here, 1.0),)

@@ -20,7 +20,7 @@ from lipwright.engines.exemplar.shape import HeadSpace, gap, width
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-_MEMORY = 160 << 20
+_MEMORY = 120 << 20
 _MOST = 360
 _RUN = 8
 _THUMB = (16, 12)

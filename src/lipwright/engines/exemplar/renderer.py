@@ -9,7 +9,6 @@ mask. Everything happens in the frame's Y, U, V at its own resolution.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
 from lipwright.engines.exemplar.interior import Palette, paint
 from lipwright.engines.exemplar.mouth import ANCHORS, bring, lower_side
+from lipwright.engines.exemplar.plan import ClipPlan, Step
 from lipwright.engines.exemplar.shape import HeadSpace
 from lipwright.faces.track import FaceTrack
 from lipwright.media.picture import Picture
@@ -34,17 +34,6 @@ _MOVING = np.concatenate([P.OUTER, P.AROUND, P.CHIN, P.JAW[2:15], P.CHEEK])
 _STILL = np.concatenate([P.FIXED, P.JAW[[0, 1, 15, 16]]])
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to do for one task: the track row, the head-space target, exemplars with weights, and how strongly."""
-
-    row: int
-    shape: F32
-    mouths: tuple[tuple[int, float], ...]
-    strength: float
-    teeth: float
-
-
 class ExemplarRenderer:
     """Renders the frames of one prepared clip; it holds the exemplars and the plan, not frames."""
 
@@ -54,7 +43,7 @@ class ExemplarRenderer:
         space: HeadSpace,
         exemplars: Sequence[Exemplar],
         colours: Palette,
-        plan: dict[int, Step | PassReason],
+        plan: ClipPlan,
     ) -> None:
         self._track = track
         self._space = space
@@ -64,7 +53,7 @@ class ExemplarRenderer:
 
     def render(self, task: FrameTask, picture: Picture) -> Edit | PassReason:
         """The edit for `task`; see `lipwright.engines.base.MouthRenderer`."""
-        step = self._plan.get(task.output, PassReason.NO_FACE)
+        step = self._plan.step(task.output)
         if isinstance(step, PassReason):
             return step
         row, scale = step.row, float(self._space.scale[step.row])

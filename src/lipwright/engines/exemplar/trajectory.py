@@ -34,12 +34,14 @@ OPEN = np.array([_OPEN[v] for v in VISEMES])
 WIDE = np.array([_WIDE[v] for v in VISEMES])
 _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 
-# Against phones aligned by an independent recogniser (real and synthetic speech, six pieces) the curves were 3 ms late.
-_LEAD = 0.003
+# Seconds by which lips are sent ahead of the curves. Against phones aligned by an independent recogniser the lips of real
+# speech then read within 10 ms of the sound, those of synthetic voices about 8 ms early.
+_LEAD = -0.002
 
 # A closure is made where p, b, m is this likely or more: lower, and lips snap shut on what merely might be one (the
 # correlation of the opening with aligned phones falls from .88 to .85); higher, and closures are missed in noise.
 _PRESS, _PRESSED = 0.60, 0.30
+
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
