@@ -34,7 +34,7 @@ OPEN = np.array([_OPEN[v] for v in VISEMES])
 WIDE = np.array([_WIDE[v] for v in VISEMES])
 _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 
-# Seconds by which lips are sent ahead of the curves. Against phones aligned by an independent recogniser the lips of real
+# Seconds by which lips go ahead of the curves. Against phones aligned by an independent recogniser the lips of real
 # speech then read within 10 ms of the sound, those of synthetic voices about 8 ms early.
 _LEAD = -0.002
 
