@@ -34,7 +34,7 @@ from lipwright.generation.overlay import Overlay
 from lipwright.generation.ranges import Range, count, merged, to_analyse
 from lipwright.generation.render import Rendered, render
 from lipwright.generation.report import Facts, assemble, write_report
-from lipwright.generation.speakers import SpeakerChooser, boxes_at, by_ear, frames_to_choose
+from lipwright.generation.speakers import SpeakerChooser, boxes_at, by_ear, frames_to_choose, pointed_on_still
 from lipwright.generation.stopwatch import Stopwatch
 from lipwright.generation.targets import Targets, keep_inputs, targets
 from lipwright.generation.workspace import workspace
@@ -192,6 +192,8 @@ class _Generation:
         assert video is not None
         frames = 1 if self.inputs.info.still else video.frames
         request = with_boxes(self.request, boxes_at(frames, lambda: self._faces([(0, frames)], self.progress)))
+        if self.inputs.info.still:
+            request = pointed_on_still(request)
         self.request = request
         return plan(video.grid, self.inputs.lengths, request)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ from lipwright.generation.ranges import Range
 from lipwright.speech.openness import openness
 from lipwright.speech.visemes import RATE, VisemeTrack
 from lipwright.timeline.edl import EditDecisionList, LipDrive
-from lipwright.timeline.options import ActiveSpeaker, BoxPerFrame
+from lipwright.timeline.options import ActiveSpeaker, BoxPerFrame, Options, PointOnFrame
+from lipwright.timeline.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,20 @@ def boxes_at(frames: int, whole_video: Callable[[], FaceAnalysis]) -> Callable[[
         return _read(path)
 
     return load
+
+
+def pointed_on_still(request: GenerationRequest) -> GenerationRequest:
+    """`request` for a still, whose one picture needs no box per frame: boxes become a point on it."""
+
+    def pointed(options: Options) -> Options:
+        boxes = options.speaker.boxes if isinstance(options.speaker, BoxPerFrame) else ()
+        if not boxes or boxes[0] is None:
+            return options
+        x0, y0, x1, y1 = boxes[0]
+        return replace(options, speaker=PointOnFrame(0, (x0 + x1) / 2, (y0 + y1) / 2))
+
+    segments = tuple(replace(segment, options=pointed(segment.options)) for segment in request.segments)
+    return replace(request, options=pointed(request.options), segments=segments)
 
 
 def _read(path: Path) -> object:

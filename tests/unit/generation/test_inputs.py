@@ -20,12 +20,12 @@ from lipwright.generation import listen
 from lipwright.generation.engine import engine_named, engine_names
 from lipwright.generation.inputs import audio_path, local_path, video_path
 from lipwright.generation.listen import heard_speech, runs
-from lipwright.generation.speakers import boxes_at, boxes_of_track
+from lipwright.generation.speakers import boxes_at, boxes_of_track, pointed_on_still
 from lipwright.generation.wav import wav_bytes
 from lipwright.progress import Progress
 from lipwright.speech.visemes import VISEMES, VisemeTrack
 from lipwright.timeline.grid import FrameGrid, Span
-from lipwright.timeline.options import BoxPerFrame
+from lipwright.timeline.options import BoxPerFrame, Options, PointOnFrame
 from lipwright.timeline.plan import plan
 from lipwright.timeline.request import AudioInput, GenerationRequest, SegmentRequest, VisualInput
 
@@ -98,6 +98,17 @@ def test_boxes_from_a_file(tmp_path: Path) -> None:
     document = {"bounding_boxes": [[0, 1, 2, 3], None]}
     (tmp_path / "b.json").write_text(json.dumps(document))
     assert boxes_at(2, whole())(str(tmp_path / "b.json")) == document
+
+
+def test_a_box_on_a_still_is_a_point_on_it() -> None:
+    boxed = Options(speaker=BoxPerFrame(((10.0, 20.0, 30.0, 60.0),)))
+    absent = Options(speaker=BoxPerFrame((None,)))
+    segments = tuple(
+        SegmentRequest(Span(Fraction(0), Fraction(1)), "a", options=one) for one in (boxed, absent, Options())
+    )
+    request = pointed_on_still(GenerationRequest(VisualInput("v"), (), segments, boxed))
+    assert request.options.speaker == PointOnFrame(0, 20.0, 40.0)
+    assert [s.options.speaker for s in request.segments] == [PointOnFrame(0, 20.0, 40.0), absent.speaker, None]
 
 
 def test_engines_by_name() -> None:
