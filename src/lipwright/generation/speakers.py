@@ -52,7 +52,7 @@ class SpeakerChooser:
 
 def frames_to_choose(edl: EditDecisionList) -> tuple[Range, ...]:
     """Source frames that have to be analysed for the choice of speakers besides those that are driven."""
-    last = len(edl.grid.pts)
+    last = 1 if edl.still else len(edl.grid.pts)
     wanted = [needed for clip in edl.clips for drive in clip.lips for needed in frames_needed(drive.options.speaker)]
     return tuple((start, min(stop, last)) for start, stop in wanted if start < last)
 
