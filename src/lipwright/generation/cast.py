@@ -3,14 +3,16 @@
 A segment names a speaker; the source shows tracks, and a track may end at a cut while the person goes on in the next
 shot under another id. So the speaker is chosen anew for every shot that a segment touches, and a `Role` is one track
 that is driven by one segment: one job for the engine. A segment that runs to and fro (bounce) stays one role, so that
-its lips move on smoothly where the picture turns.
+its lips move on smoothly where the picture turns. Only a very long one is handed over to a second role of the same face
+while the mouth rests, so that what an engine plans for it does not grow with the length of the film.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
 from lipwright.engines.base import FrameTask
@@ -34,6 +36,10 @@ class Casting:
     how: str
     warning: str | None = None
     absent: tuple[Range, ...] = ()
+
+
+LONG = 3000
+"""Frames after which a role is handed over at the next rest of the speech; a quarter more, and it is at any moment."""
 
 
 class Chooser(Protocol):
@@ -70,6 +76,17 @@ class Role:
         return self.track is not None and not any(start <= source < stop for start, stop in self.absent)
 
 
+@dataclass(slots=True, eq=False)
+class _Part:
+    """A track driven by a segment: the role that plays it, and those it was handed over to, from which output frame."""
+
+    roles: list[Role]
+    starts: list[int] = field(default_factory=lambda: [-1])
+
+    def at(self, output: int) -> Role:
+        return self.roles[bisect_right(self.starts, output) - 1]
+
+
 class Cast:
     """All roles of an output, and which of them are on each frame.
 
@@ -77,13 +94,20 @@ class Cast:
         edl: the plan.
         cuts: source frames that start a new shot.
         choose: picks the speaker of a drive in a shot.
+        rests: whether the mouth rests at a time of an audio, where a long role can be handed over unseen.
     """
 
-    def __init__(self, edl: EditDecisionList, cuts: Sequence[int], choose: Chooser) -> None:
+    def __init__(
+        self,
+        edl: EditDecisionList,
+        cuts: Sequence[int],
+        choose: Chooser,
+        rests: Callable[[str, Fraction], bool] = lambda ref, time: False,
+    ) -> None:
         self._cuts = sorted(cuts)
         self._clips = edl.clips
-        self._still = edl.still
-        self._by_shot: dict[tuple[_Key, int], Role] = {}
+        self._rests = rests
+        self._by_shot: dict[tuple[_Key, int], _Part] = {}
         self.roles: list[Role] = []
         self.warnings: list[str] = []
         for drive, ranges in _drives(edl):
@@ -92,16 +116,18 @@ class Cast:
 
     def on(self, frame: OutputFrame) -> list[tuple[Role, FrameTask]]:
         """The roles on an output frame, each with its task."""
-        shot = self._shot(frame.source)
         return [
-            (role, FrameTask(frame.index, frame.source, frame.time, drive.speech_time(frame.time)))
-            for drive in self._clips[frame.clip].lips
-            if (role := self._by_shot[_key(drive), shot])
+            (part.at(frame.index), FrameTask(frame.index, frame.source, frame.time, drive.speech_time(frame.time)))
+            for drive, part in self._parts(frame)
         ]
 
     def of_segment(self, segment: int) -> list[Role]:
         """The roles of the segment with this index."""
         return [role for role in self.roles if role.drive.segment == segment]
+
+    def _parts(self, frame: OutputFrame) -> list[tuple[LipDrive, _Part]]:
+        shot = self._shot(frame.source)
+        return [(drive, self._by_shot[_key(drive), shot]) for drive in self._clips[frame.clip].lips]
 
     def _shot(self, source: int) -> int:
         return bisect_right(self._cuts, source)
@@ -111,19 +137,33 @@ class Cast:
         for start, stop in ranges:
             for piece in _split(start, stop, self._cuts):
                 shots.setdefault(self._shot(piece[0]), []).append(piece)
-        mine: dict[int | None, Role] = {}
+        mine: dict[int | None, _Part] = {}
         for shot, pieces in shots.items():
             found = choose(drive, pieces)
             if found.warning and found.warning not in self.warnings:
                 self.warnings.append(found.warning)
             identity = found.track.id if found.track is not None else None
             if identity not in mine:
-                mine[identity] = Role(len(self.roles), drive, found.track, found.how)
-                self.roles.append(mine[identity])
-            mine[identity].absent += found.absent
+                mine[identity] = _Part([self._role(drive, found.track, found.how, [])])
+            mine[identity].roles[0].absent += found.absent
             self._by_shot[_key(drive), shot] = mine[identity]
-        if drive.segment >= 0 and not any(role.track is not None for role in mine.values()):
+        if drive.segment >= 0 and not any(part.roles[0].track is not None for part in mine.values()):
             self.warnings.append(f"No face speaks in segments[{drive.segment}]; its pictures were left as they were.")
+
+    def _role(self, drive: LipDrive, track: FaceTrack | None, how: str, absent: list[Range]) -> Role:
+        role = Role(len(self.roles), drive, track, how, absent)
+        self.roles.append(role)
+        return role
+
+    def _hand_over(self, drive: LipDrive, part: _Part, frame: OutputFrame) -> None:
+        """From `frame` on let a new role play `part` if the one that does has played long and the moment is good."""
+        role = part.roles[-1]
+        if len(role.tasks) < LONG or role.track is None:
+            return
+        time = drive.speech_time(frame.time)
+        if time is None or self._rests(drive.ref, time) or len(role.tasks) * 4 >= LONG * 5:
+            part.roles.append(self._role(drive, role.track, role.how, role.absent))
+            part.starts.append(frame.index)
 
     def _hand_out_tasks(self, edl: EditDecisionList) -> None:
         """Give every role its tasks, and find out where it borders on the source's own mouth."""
@@ -131,6 +171,8 @@ class Cast:
         shot_before = -1
         for frame in edl.output_frames():
             shot = self._shot(frame.source)
+            for drive, part in self._parts(frame):
+                self._hand_over(drive, part, frame)
             now = self.on(frame)
             faces = {id(role.track) for role, _ in now}
             faces_before = {id(role.track) for role in before}

@@ -27,7 +27,7 @@ from lipwright.generation.both import both
 from lipwright.generation.cast import Cast, Role
 from lipwright.generation.engine import BUILT_IN, engine_named
 from lipwright.generation.inputs import Inputs, open_inputs
-from lipwright.generation.listen import heard_original, heard_speech
+from lipwright.generation.listen import heard_original, heard_speech, resting
 from lipwright.generation.mouths import Material, Mouths
 from lipwright.generation.output import Output
 from lipwright.generation.overlay import Overlay
@@ -131,7 +131,7 @@ class _Generation:
         edl = self._plan()
         analysis, visemes, original = self._look_and_listen(edl)
         times = self._times()
-        roles = Cast(edl, analysis.cuts, SpeakerChooser(analysis, times, original))
+        roles = Cast(edl, analysis.cuts, SpeakerChooser(analysis, times, original), resting(visemes))
         if roles.roles and all(role.track is None for role in roles.roles):
             raise NoUsableFace(_no_face(self.inputs, analysis, roles.warnings), field="video")
         meter = FrameMeter([_driven(role, visemes.get(role.drive.ref)) for role in roles.roles])

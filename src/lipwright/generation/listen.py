@@ -8,7 +8,7 @@ nobody listened.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 from math import floor
@@ -61,6 +61,19 @@ def heard_original(video: Path, info: MediaInfo, ranges: Sequence[Range], progre
             wanted.append(_around([span]))
     track = _heard(video, wanted, progress, original=True)
     return _later(track, round(info.audio.start * RATE))
+
+
+def resting(visemes: Mapping[str, VisemeTrack]) -> Callable[[str, Fraction], bool]:
+    """Says whether nothing is spoken within a fifth of a second of a time of one of these audios."""
+
+    def rests(ref: str, time: Fraction) -> bool:
+        if ref not in visemes:
+            return True
+        row, reach = floor(time * RATE), RATE // 5
+        near = visemes[ref].speech[max(0, row - reach) : row + reach]
+        return not len(near) or float(near.max()) < 0.1
+
+    return rests
 
 
 def runs(track: VisemeTrack) -> list[tuple[float, float, str]]:

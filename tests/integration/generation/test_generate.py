@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.integration.generation.conftest import FAST, SIZE, Stage
+from tests.integration.generation.conftest import FAST, SIZE, Stage, flat_visemes
 from tests.synthetic import Sound, cfr, number_of, vfr
 from tests.unit.quality.faces import track_of
 
 from lipwright.errors import Cancelled, LipwrightError, NoUsableFace, OutputError, RenderError, RequestError
+from lipwright.generation import cast
+from lipwright.generation import generate as module
 from lipwright.generation.asked import Choices, Segment, build_request
 from lipwright.generation.asked import Sound as Given
 from lipwright.generation.generate import Result, Settings, generate
@@ -253,6 +255,23 @@ def test_a_new_shot_is_a_new_role(stage: Stage) -> None:
     run(stage, stage.clip(), stage.speech(3.0))
     assert [(job.track.id, len(job.tasks)) for job in stage.engine.jobs] == [(1, 40), (2, 35)]
     assert all(not job.ease_in and not job.ease_out for job in stage.engine.jobs)
+
+
+def test_a_long_role_is_handed_over_at_a_rest_without_easing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cast, "LONG", 30)
+    rest = flat_visemes(60)
+    rest.speech[:] = 1.0
+    rest.speech[120:180] = 0.0
+    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, progress: dict.fromkeys(paths, rest))
+    result = run(stage, stage.clip(), stage.speech(3.0))
+    assert [[task.output for task in job.tasks] for job in stage.engine.jobs] == [
+        list(range(35)),
+        list(range(35, 73)),
+        [73, 74],
+    ]
+    assert not any(job.ease_in or job.ease_out for job in stage.engine.jobs)
+    assert squares(result.output) == ["speech"] * 75
+    assert result.report.frames.edited == 75
 
 
 def _rows(track: object, rows: slice) -> object:
