@@ -54,6 +54,7 @@ class Role:
 
     Attributes:
         number: its place in `Cast.roles`.
+        channel: its place in `Cast.channels`; a role that was handed over shares it with its successor.
         drive: what it says.
         track: the face, None where the segment's speaker is not to be seen.
         how: how the track was chosen, in words.
@@ -63,6 +64,7 @@ class Role:
     """
 
     number: int
+    channel: int
     drive: LipDrive
     track: FaceTrack | None
     how: str
@@ -109,6 +111,7 @@ class Cast:
         self._rests = rests
         self._by_shot: dict[tuple[_Key, int], _Part] = {}
         self.roles: list[Role] = []
+        self.channels: list[Role] = []
         self.warnings: list[str] = []
         for drive, ranges in _drives(edl):
             self._cast(drive, ranges, choose)
@@ -144,14 +147,16 @@ class Cast:
                 self.warnings.append(found.warning)
             identity = found.track.id if found.track is not None else None
             if identity not in mine:
-                mine[identity] = _Part([self._role(drive, found.track, found.how, [])])
+                first = self._role(len(self.channels), drive, found.track, found.how, [])
+                self.channels.append(first)
+                mine[identity] = _Part([first])
             mine[identity].roles[0].absent += found.absent
             self._by_shot[_key(drive), shot] = mine[identity]
         if drive.segment >= 0 and not any(part.roles[0].track is not None for part in mine.values()):
             self.warnings.append(f"No face speaks in segments[{drive.segment}]; its pictures were left as they were.")
 
-    def _role(self, drive: LipDrive, track: FaceTrack | None, how: str, absent: list[Range]) -> Role:
-        role = Role(len(self.roles), drive, track, how, absent)
+    def _role(self, channel: int, drive: LipDrive, track: FaceTrack | None, how: str, absent: list[Range]) -> Role:
+        role = Role(len(self.roles), channel, drive, track, how, absent)
         self.roles.append(role)
         return role
 
@@ -162,7 +167,7 @@ class Cast:
             return
         time = drive.speech_time(frame.time)
         if time is None or self._rests(drive.ref, time) or len(role.tasks) * 4 >= LONG * 5:
-            part.roles.append(self._role(drive, role.track, role.how, role.absent))
+            part.roles.append(self._role(role.channel, drive, role.track, role.how, role.absent))
             part.starts.append(frame.index)
 
     def _hand_out_tasks(self, edl: EditDecisionList) -> None:

@@ -134,7 +134,7 @@ class _Generation:
         roles = Cast(edl, analysis.cuts, SpeakerChooser(analysis, times, original), resting(visemes))
         if roles.roles and all(role.track is None for role in roles.roles):
             raise NoUsableFace(_no_face(self.inputs, analysis, roles.warnings), field="video")
-        meter = FrameMeter([_driven(role, visemes.get(role.drive.ref)) for role in roles.roles])
+        meter = FrameMeter([_driven(role, visemes.get(role.drive.ref)) for role in roles.channels])
         facts, notes = self._render(edl, roles, analysis, (times, visemes, original), meter)
         report = assemble(
             Facts(

@@ -132,4 +132,4 @@ def _shot(rendered: Rendered) -> Shot:
 
 def _face(mouth: Mouth) -> FaceShot:
     spoken = mouth.task.speech_time
-    return FaceShot(mouth.role.number, mouth.edit, mouth.reason, float(spoken) if spoken is not None else None)
+    return FaceShot(mouth.role.channel, mouth.edit, mouth.reason, float(spoken) if spoken is not None else None)

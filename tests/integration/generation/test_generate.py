@@ -272,6 +272,7 @@ def test_a_long_role_is_handed_over_at_a_rest_without_easing(stage: Stage, monke
     assert not any(job.ease_in or job.ease_out for job in stage.engine.jobs)
     assert squares(result.output) == ["speech"] * 75
     assert result.report.frames.edited == 75
+    assert "neither starts nor stops" in result.report.overall.unmeasured["boundary_jump"]
 
 
 def _rows(track: object, rows: slice) -> object:
