@@ -22,6 +22,8 @@ F64 = NDArray[np.float64]
 
 # How far the lower lip rolls up under the upper teeth for f and v, in eye distances.
 _TUCK = 0.025
+# How much of each lip rolls in when they are pressed together for p, b, m.
+_ROLL = 0.009
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Targets:
         tuck = (lips.tucked[part] * _TUCK)[:, None]
         shapes[:, P.INNER_LOWER, 1] -= 0.3 * tuck
         shapes[:, P.OUTER_LOWER, 1] -= tuck
+        roll = (lips.closed[part] * _ROLL)[:, None]
+        shapes[:, P.OUTER_UPPER, 1] += roll
+        shapes[:, P.OUTER_LOWER, 1] -= roll
         own = self.space.shapes[np.maximum(self.rows[part], 0)].astype(np.float64)
         return np.asarray(own + self.ease[part, None, None] * (shapes - own))
 

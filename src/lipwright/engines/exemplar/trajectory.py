@@ -38,6 +38,8 @@ _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 # speech then read within 10 ms of the sound, those of synthetic voices about 8 ms early.
 _LEAD = -0.002
 
+_SMALL = 0.8
+
 # A closure is made where p, b, m is this likely or more: lower, and lips snap shut on what merely might be one (the
 # correlation of the opening with aligned phones falls from .88 to .85); higher, and closures are missed in noise.
 _PRESS, _PRESSED = 0.60, 0.30
@@ -71,7 +73,8 @@ def trajectory(
     grid = (np.arange(len(probability)) + 0.5) / RATE - 1.0
 
     speaking = 1.0 - np.clip((_smooth(probability[:, _SIL], 11) - 0.35) / 0.5, 0.0, 1.0)
-    opening = np.minimum(_smooth(probability @ OPEN, 13), 1.0) * speaking
+    # A slit of a few pixels looks shut, to eyes and to face meshes alike: small openings are made a little larger.
+    opening = np.minimum(_smooth(probability @ OPEN, 13), 1.0) ** _SMALL * speaking
     wide = _smooth(probability @ WIDE, 19) * speaking
     pressed = np.clip((_smooth(probability[:, _PP], 5) - _PRESS) / _PRESSED, 0.0, 1.0)
     tucked = np.clip((_smooth(probability[:, _FF], 5) - 0.25) / 0.4, 0.0, 1.0)
