@@ -38,7 +38,7 @@ _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 # speech then read within 10 ms of the sound, those of synthetic voices about 8 ms early.
 _LEAD = -0.002
 
-_SMALL = 0.8
+_SMALL = 0.7
 
 # A closure is made where p, b, m is this likely or more: lower, and lips snap shut on what merely might be one (the
 # correlation of the opening with aligned phones falls from .88 to .85); higher, and closures are missed in noise.
