@@ -181,6 +181,10 @@ def _open_container(file: BinaryIO, name: str, purpose: Purpose, limits: Limits)
         count = len(container.streams)
         container.close()
         raise purpose.broken(f"{name!r} holds {count} streams; at most {limits.max_streams} are allowed.")
+    most = 2 * max(limits.max_pixels, limits.max_still_pixels)
+    for stream in container.streams.video:
+        # The header is checked exactly; this stops a stream whose frames turn out larger than its header says.
+        stream.codec_context.options = {"max_pixels": str(most)}
     return container
 
 

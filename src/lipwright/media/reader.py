@@ -4,7 +4,8 @@ A frame is identified by its timestamp, never by counting frames after a seek: t
 before the one it needs, ignores what is shown before that key frame (leading pictures of an open group refer to frames
 that were not decoded), and decodes on until the timestamp comes up. If a demuxer lands too late, it tries from further
 back. A frame that is missing or does not decode becomes a repeat of the one before, marked `damaged`: a job does not
-die for one bad frame.
+die for one bad frame. Nor does it for a stream that changes its size or pixel format on the way, as recordings of calls
+do: such frames are brought back to what the stream began with, since an output has only one size.
 """
 
 from __future__ import annotations
@@ -221,7 +222,7 @@ class _Walk:
         self._stack = ExitStack()
         self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._ahead: tuple[int, av.VideoFrame] | None = None
-        self._last: tuple[int, Picture] | None = None
+        self._last: tuple[int, Picture, bool] | None = None
         self.position = target
         self._start(target)
 
@@ -237,7 +238,7 @@ class _Walk:
     def take(self, index: int) -> tuple[Picture, bool]:
         """The picture of frame `index` >= position - 1, and whether it is damaged."""
         if self._last is not None and index == self._last[0]:
-            return self._last[1], False
+            return self._last[1], self._last[2]
         before: av.VideoFrame | None = None
         while self._ahead is not None and self._ahead[0] < index:
             before = self._ahead[1]
@@ -245,19 +246,27 @@ class _Walk:
         self.position = index + 1
         if self._ahead is not None and self._ahead[0] == index:
             frame = self._ahead[1]
-            picture = picture_of(frame, self._video.turn)
+            picture, damaged = self._picture(frame), bool(frame.is_corrupt)
             self._ahead = next(self._frames, None)
-            self._last = (index, picture)
-            return picture, bool(frame.is_corrupt)
+            self._last = (index, picture, damaged)
+            return picture, damaged
         if before is not None:
-            self._last = (index - 1, picture_of(before, self._video.turn))
+            self._last = (index - 1, self._picture(before), True)
         if self._last is None:
             # Nothing decodes before this frame: show the first that does.
             if self._ahead is None:
                 raise MediaError(f"The video of {self._name!r} cannot be decoded: its content is damaged.")
-            self._last = (index, picture_of(self._ahead[1], self._video.turn))
-        self._last = (index, self._last[1])
+            self._last = (index, self._picture(self._ahead[1]), True)
+        self._last = (index, self._last[1], True)
         return self._last[1], True
+
+    def _picture(self, frame: av.VideoFrame) -> Picture:
+        """The picture of a decoded frame, in the size and format that the stream began with."""
+        video = self._video
+        began = (video.coded_width, video.coded_height, video.pixel_format)
+        if (frame.width, frame.height, frame.format.name) != began:
+            frame = frame.reformat(video.coded_width, video.coded_height, video.pixel_format)
+        return picture_of(frame, video.turn)
 
     def _start(self, target: int) -> None:
         """Begin decoding so that frame `target` comes up, from as late a key frame as works."""
