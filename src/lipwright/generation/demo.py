@@ -19,7 +19,7 @@ from lipwright.generation.asked import Choices, Segment, Text, build_request
 from lipwright.generation.generate import Result, Settings, generate
 from lipwright.generation.png import write_png
 from lipwright.generation.sample import CameraMove, Shot, pan_and_zoom, room_tone
-from lipwright.generation.sheets import strip
+from lipwright.generation.sheets import COLUMNS, sheet_of, strip
 from lipwright.generation.yuv import DRAWN, yuv_picture
 from lipwright.media.encoding import AudioTarget, VideoTarget
 from lipwright.media.info import ColourTags
@@ -42,6 +42,10 @@ LINES = (
 )
 STARTS = (Fraction(1, 2), Fraction(6))
 SOUND_RATE = 48_000
+
+# The sheet: how many moments, and the part of the frame where the face stays during the camera move.
+SHOWN = 24
+FACE = (0.24, 0.16, 0.70, 0.62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,7 @@ def demonstrate(folder: Path, progress: Progress | None = None) -> Demo:
     request = build_request(source, texts, segments, Choices(preserve_timing=True, background=0.5))
     result = generate(request, folder / "demo.mp4", Settings(), progress)
     sheet = folder / "demo-sheet.png"
-    shown = [float(SECONDS * i / 24) for i in range(24)]
-    picture = strip(result.output, shown, [f"{time:.2f} s {_what(Fraction(time), result)}" for time in shown])
-    write_png(sheet, picture)
+    write_png(sheet, _sheet(source, result))
     return Demo(source, result, sheet)
 
 
@@ -94,6 +96,15 @@ def _pictures(portrait: U8, count: int) -> Iterator[Picture]:
     times = (index / RATE for index in range(count))
     for rgb in pan_and_zoom(portrait, MOVE, SIZE, times):
         yield yuv_picture(rgb)
+
+
+def _sheet(source: Path, result: Result) -> U8:
+    """Rows of source frames, each over a row of what became of them, close to the mouth."""
+    shown = [float(SECONDS * i / SHOWN) for i in range(SHOWN)]
+    before = strip(source, shown, [f"{time:.2f} s source" for time in shown], FACE)
+    after = strip(result.output, shown, [f"{time:.2f} s {_what(Fraction(time), result)}" for time in shown], FACE)
+    rows = [tiles[i : i + COLUMNS] for i in range(0, SHOWN, COLUMNS) for tiles in (before, after)]
+    return sheet_of([tile for row in rows for tile in row])
 
 
 def _portrait() -> U8:

@@ -68,8 +68,13 @@ def describe_faces(video: Path, analysis: FaceAnalysis) -> list[dict[str, float]
     return found
 
 
-def strip(video: Path, times: Sequence[float], labels: Sequence[str]) -> U8:
-    """(h, w, 3) uint8 RGB sheet of the frames shown at `times` (seconds), each with its label."""
+def strip(
+    video: Path, times: Sequence[float], labels: Sequence[str], part: tuple[float, float, float, float] = (0, 0, 1, 1)
+) -> list[U8]:
+    """(h, w, 3) uint8 RGB tiles of the frames shown at `times` (seconds), each with its label.
+
+    `part` is what to show of the frames: left, top, right, bottom as shares of width and height.
+    """
     info = probe(video)
     assert info.video is not None
     grid = info.video.grid
@@ -78,12 +83,18 @@ def strip(video: Path, times: Sequence[float], labels: Sequence[str]) -> U8:
         for time, label in zip(times, labels, strict=True):
             frame = grid.frame_at(info.video.time(0) if time <= 0 else _exact(time))
             picture = reader.at(frame).picture
-            scale = TILE / max(picture.width, picture.height)
-            tiles.append(_labelled(picture.to_rgb(scale=scale), label))
+            box = picture.clip([share * (picture.width, picture.height)[n % 2] for n, share in enumerate(part)])
+            scale = TILE / max(box[2] - box[0], box[3] - box[1])
+            tiles.append(_labelled(picture.to_rgb(box, scale), label))
+    return tiles
+
+
+def sheet_of(tiles: Sequence[U8], columns: int = COLUMNS) -> U8:
+    """(h, w, 3) uint8 RGB: `tiles` in rows of `columns`."""
     height = max(tile.shape[0] for tile in tiles)
     rows = []
-    for start in range(0, len(tiles), COLUMNS):
-        row = [np.pad(tile, ((0, height - tile.shape[0]), (0, 4), (0, 0))) for tile in tiles[start : start + COLUMNS]]
+    for start in range(0, len(tiles), columns):
+        row = [np.pad(tile, ((0, height - tile.shape[0]), (0, 4), (0, 0))) for tile in tiles[start : start + columns]]
         rows.append(np.concatenate(row, axis=1))
     width = max(row.shape[1] for row in rows)
     return np.concatenate([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in rows], axis=0)

@@ -75,8 +75,9 @@ def learn_subject(shapes: NDArray[np.floating], weight: F64) -> Subject:
     used = np.asarray(shapes[weight > 0] if (weight > 0).any() else shapes, np.float64)
     gaps, widths = gap(used), width(used)
     rest = _rest_shape(used, gaps, widths)
-    rest_width = float(width(rest[None])[0])
     opening, widening = directions(rest)
+    rest = rest + _relaxing(float(gaps.min()), width(rest[None]).item()) * widening
+    rest_width = width(rest[None]).item()
     # Close the lips of a subject who was never seen with closed ones.
     per_unit = float(opening[P.LOWER_MID, 1] - opening[P.UPPER_MID, 1])
     rest = rest - float(signed_gap(rest[None])[0]) / per_unit * opening
@@ -89,6 +90,11 @@ def learn_subject(shapes: NDArray[np.floating], weight: F64) -> Subject:
     correction = _ridge(used, gaps, widths - rest_width, rest, opening, widening)
     slope = _width_slope(gaps, widths) if talks else 0.0
     return Subject(rest, rest_width, full, (narrower, wider), opening, widening, correction, slope, talks)
+
+
+def _relaxing(least_gap: float, rest_width: float) -> float:
+    """The change of width that takes a smile back a little where nothing but a smile with teeth was ever seen."""
+    return -0.07 * rest_width * float(np.clip((least_gap - 0.02) / 0.04, 0.0, 1.0))
 
 
 def _width_slope(gaps: F64, widths: F64) -> float:
