@@ -108,7 +108,7 @@ class _Walk:
         for run in runs:
             self._add(run, one.index, (drive,))
         self.frame = one.stop
-        self.outcome[one.index] = (output, drive.audio, _told(one, length, made, drive.audio))
+        self.outcome[one.index] = (output, drive.audio, _told(one, length, made, drive.audio, still=self.still))
 
     def pinned(self, group: list[Placed]) -> None:
         """Segments that keep their place and length; where they overlap several faces move."""
@@ -118,7 +118,11 @@ class _Walk:
             output = Span(self._time(one.first) + shift, self._time(one.stop) + shift)
             drives.append(self._drive(one, output))
             made = output.duration
-            self.outcome[one.index] = (output, drives[-1].audio, _told(one, made, made, drives[-1].audio))
+            self.outcome[one.index] = (
+                output,
+                drives[-1].audio,
+                _told(one, made, made, drives[-1].audio, still=self.still),
+            )
         edges = sorted({edge for one in group for edge in (one.first, one.stop)})
         for first, stop in pairwise(edges):
             active = tuple(
@@ -166,18 +170,21 @@ class _Walk:
         return self.grid.time(frame)
 
 
-def _told(one: Placed, length: Fraction, made: Fraction, audio: Span) -> tuple[str, ...]:
-    """Sentences on how the segment, `length` seconds of source, became `made` seconds of output."""
-    name = "The video" if one.index < 0 else f"segments[{one.index}]"
+def _told(one: Placed, length: Fraction, made: Fraction, audio: Span, *, still: bool) -> tuple[str, ...]:
+    """Sentences on how the segment, `length` seconds of source, became `made` seconds of output.
+
+    A still has no length of its own and no sync mode, so as a whole it is never lengthened or shortened.
+    """
+    whole = one.index < 0
+    name, of_it = ("The video", "the video") if whole else (f"segments[{one.index}]",) * 2
+    how = "" if still else f" ({one.options.sync_mode.value})"
+    change = f"from {seconds(length)} to {seconds(made)}{how}"
     told = []
-    mode = one.options.sync_mode.value
-    spoken = one.audio.duration
-    if made > length:
-        told.append(f"{name} was lengthened from {seconds(length)} to {seconds(made)} ({mode}) to hold its audio.")
-    elif made < length:
-        told.append(
-            f"{name} was shortened from {seconds(length)} to {seconds(made)} ({mode}), the length of its audio."
-        )
-    if audio.duration < spoken:
-        told.append(f"The audio of {name} was cut from {seconds(spoken)} to {seconds(audio.duration)}.")
+    if not (still and whole):
+        if made > length:
+            told.append(f"{name} was lengthened {change} to hold its audio.")
+        elif made < length:
+            told.append(f"{name} was shortened {change}, the length of its audio.")
+    if audio.duration < one.audio.duration:
+        told.append(f"The audio of {of_it} was cut from {seconds(one.audio.duration)} to {seconds(audio.duration)}.")
     return tuple(told)

@@ -305,6 +305,7 @@ def test_a_still_is_as_long_as_its_audio_whatever_the_mode(mode: SyncMode, audio
     assert set(sources(edl)) == {0}
     assert all(one.time * 25 == one.index for one in edl.output_frames())
     assert edl.segments[0].mode is None
+    assert edl.warnings == ()  # a picture has no length that could have been changed
 
 
 def test_a_still_with_segments_is_silent_between_them() -> None:
@@ -325,6 +326,18 @@ def test_a_still_with_segments_is_silent_between_them() -> None:
     ]
     assert edl.duration == 9
     assert set(sources(edl)) == {0}
+    assert edl.warnings == (
+        "segments[0] was lengthened from 1 s to 3 s to hold its audio.",
+        "segments[1] was shortened from 6 s to 3 s, the length of its audio.",
+    )
+
+
+def test_what_became_of_the_whole_video_is_told_in_sentences() -> None:
+    assert whole(video("4"), "5", CUT_OFF).warnings == ("The audio of the video was cut from 5 s to 4 s.",)
+    assert whole(video("4"), "5", LOOP).warnings == (
+        "The video was lengthened from 4 s to 5 s (loop) to hold its audio.",
+    )
+    assert whole(video("4"), "3", SILENCE).warnings == ()
 
 
 @pytest.mark.parametrize(
