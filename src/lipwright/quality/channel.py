@@ -218,7 +218,7 @@ def _quiet(channel: Channel) -> NDArray[np.bool_]:
     speech, times, spoken = channel.drive.speech, channel.column("time"), channel.column("speech_time").copy()
     driven = np.isfinite(spoken)
     if speech is None or not driven.any():
-        return np.ones(len(times), dtype=np.bool_)
+        return quiet_frames(times, np.zeros(0, np.bool_), RATE, 0.0, 0.0)
     # Frames without a speech time go on with the clock of the others, so that the mouth is given time to settle.
     spoken[~driven] = times[~driven] - float(np.median(times[driven] - spoken[driven]))
     return quiet_frames(spoken, speech.silent, RATE, *channel.drive.heard)

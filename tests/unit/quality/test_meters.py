@@ -151,8 +151,15 @@ class TestSilence:
         silent[300:320] = True  # too short
         times = np.arange(-1.0, 6.0, 0.04)
         quiet = times[quiet_frames(times, silent, 100, 0.0, 4.0)]
-        expected = [t for t in times if t < -0.12 or 1.12 <= t < 1.88 or t >= 4.12]
+        expected = [t for t in times if -0.88 <= t < -0.12 or 1.12 <= t < 1.88 or 4.12 <= t < 5.85]
         assert quiet == pytest.approx(expected)
+
+    def test_a_mouth_that_comes_from_the_source_is_given_time_to_settle_where_nothing_is_said(self) -> None:
+        times = np.arange(0.0, 1.0, 0.04)
+        nothing_said = np.zeros(0, dtype=np.bool_)
+        quiet = quiet_frames(times, nothing_said, 100, 0.0, 0.0)
+        assert times[quiet].tolist() == pytest.approx([t for t in times if 0.12 <= t < 0.85])
+        assert not quiet_frames(times[:6], nothing_said, 100, 0.0, 0.0).any()
 
     def test_leak_and_motion_are_shares(self) -> None:
         times = np.arange(0.0, 8.0, 0.04)

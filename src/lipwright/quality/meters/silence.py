@@ -2,7 +2,8 @@
 
 Users' most frequent complaint after blur: the mouth stays open or goes on moving in pauses, because the source's own
 speech shows through. Only pauses of 0.3 s and more count, less 0.12 s at either end: lips open before the sound and
-close after it, in people as in output, and that is no fault.
+close after it, in people as in output, and that is no fault. Where the frames looked at begin or end, a pause does too:
+there the mouth comes from, or goes back to, what the source shows.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def quiet_frames(times: F64, silent: NDArray[np.bool_], rate: int, start: float,
     """Which frames lie well inside a pause.
 
     Args:
-        times: (n,) seconds in the audio at which each frame is shown.
+        times: (n,) seconds in the audio at which each frame is shown, ascending.
         silent: (m,) whether the audio is silent in [i, i + 1) / rate s.
         rate: of `silent`, per second.
         start: where in the audio the part that is heard begins; outside [start, stop) nothing is said.
@@ -69,8 +70,7 @@ def quiet_frames(times: F64, silent: NDArray[np.bool_], rate: int, start: float,
     """
     if len(times) == 0:
         return np.zeros(0, dtype=np.bool_)
-    low, high = float(min(times[0], start)) - 1.0, float(max(times[-1], stop)) + 1.0
-    grid = np.arange(np.floor(low * rate), np.ceil(high * rate)).astype(np.int64)
+    grid = np.arange(np.floor(times[0] * rate), np.ceil(times[-1] * rate) + 1).astype(np.int64)
     quiet = np.ones(len(grid), dtype=np.bool_)
     heard = (grid >= round(start * rate)) & (grid < round(stop * rate)) & (grid >= 0) & (grid < len(silent))
     quiet[heard] = silent[grid[heard]]
