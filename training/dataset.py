@@ -93,14 +93,3 @@ def training_set(corpus: Path, encoder: WhisperEncoder, seed: int, repeats: int 
         hush = augment.noise(STREAM_SECONDS * 16_000, rng) * np.float32(10 ** (rng.uniform(-55, -12) / 20))
         examples.append(_encoded(hush, np.zeros(STREAM_SECONDS * 100, np.int8), encoder, "noise"))
     return examples
-
-
-def held_out_set(corpus: Path, encoder: WhisperEncoder) -> list[Example]:
-    """The held-out voices, clean, one example per utterance named `language/voice`."""
-    examples = []
-    for path in sorted(corpus.glob("test-*.npz")):
-        spoken = load(path)
-        rng = np.random.default_rng(0)
-        samples, labels = _speech(path, rng, dirty=False)
-        examples.append(_encoded(samples, labels, encoder, f"{spoken.language}/{spoken.voice}"))
-    return examples

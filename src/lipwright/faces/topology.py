@@ -34,16 +34,6 @@ LOWER_OUTER: Final = (146, 91, 181, 84, 17, 314, 405, 321, 375)
 
 MOUTH_LEFT: Final = 61
 MOUTH_RIGHT: Final = 291
-UPPER_LIP_TOP: Final = 0
-UPPER_LIP_BOTTOM: Final = 13
-LOWER_LIP_TOP: Final = 14
-LOWER_LIP_BOTTOM: Final = 17
-
-FACE_OVAL: Final = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-"""Closed loop round the face, from the forehead's middle along the right side of the picture."""
 
 JAW: Final = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
 """The lower half of the oval, open, from the left ear over the chin to the right ear."""
@@ -52,21 +42,10 @@ CHIN: Final = (176, 148, 152, 377, 400, 140, 171, 175, 396, 369, 208, 199, 428, 
 """The ball of the chin: it moves with the lower jaw."""
 
 CHIN_TIP: Final = 152
-NOSE_TIP: Final = 1
 NOSE_BASE: Final = 2
-NOSE: Final = (168, 6, 197, 195, 5, 4, 1, 2, 98, 97, 326, 327, 64, 294, 129, 358)
-"""Bridge from between the eyes to the base, then the wings."""
-
-CHEEKS: Final = (50, 205, 187, 147, 123, 117, 118, 101, 36, 280, 425, 411, 376, 352, 346, 347, 330, 266)
-"""Skin beside nose and mouth on both sides: bare of lips, beard seldom, the reference for skin colour."""
-
-CHEEK_LEFT: Final = 234
-CHEEK_RIGHT: Final = 454
 
 EYE_LEFT: Final = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 EYE_RIGHT: Final = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
-IRIS_LEFT: Final = (468, 469, 470, 471, 472)
-IRIS_RIGHT: Final = (473, 474, 475, 476, 477)
 EYE_OUTER_LEFT: Final = 33
 EYE_OUTER_RIGHT: Final = 263
 

@@ -25,7 +25,6 @@ from lipwright.speech.features import frame_count, log_mel, whisper_scale
 F32 = NDArray[np.float32]
 
 WIDTH = 512
-FRAME_RATE = 50
 # In mel frames (10 ms), all even so that windows fall on the encoder's 20 ms grid.
 WINDOW = 1000
 SHARED = 200
