@@ -10,6 +10,7 @@ from lipwright.faces.analysis import FaceAnalysis, analyse
 from lipwright.faces.cache import FaceCache
 from lipwright.faces.store import Store
 from lipwright.generation.ranges import Range
+from lipwright.media.guard import Limits
 from lipwright.media.info import MediaInfo
 from lipwright.media.reader import open_reader
 from lipwright.progress import Progress
@@ -18,10 +19,15 @@ _log = logging.getLogger(__name__)
 
 
 def faces_on(
-    path: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, cache: FaceCache | None = None
+    path: Path,
+    info: MediaInfo,
+    ranges: Sequence[Range],
+    progress: Progress,
+    cache: FaceCache | None = None,
+    limits: Limits | None = None,
 ) -> FaceAnalysis:
     """The faces on source frames `ranges` of the video at `path`; what `cache` holds is not looked at again."""
-    with open_reader(path, info) as reader:
+    with open_reader(path, info, limits) as reader:
         return analyse(reader, ranges, progress=progress, cache=_entry(cache, path))
 
 

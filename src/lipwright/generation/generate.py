@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import cast as typing_cast
 
@@ -163,10 +164,10 @@ class _Generation:
         meter: FrameMeter,
     ) -> tuple[OutputFacts, list[str]]:
         """Write the output (and the overlay): what was written, and what the user should know about it."""
-        info, quality = self.inputs.info, typing_cast(Quality, self.settings.quality)
+        inputs, quality = self.inputs, typing_cast(Quality, self.settings.quality)
         with ExitStack() as stack:
-            reader = stack.enter_context(open_reader(self.inputs.video, info))
-            look = stack.enter_context(open_reader(self.inputs.video, info))
+            reader = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
+            look = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
             mouths = Mouths(self.engine, roles, Material(look, *known), self.progress)
             output = stack.enter_context(Output(self.made.output, edl, self.inputs, quality))
             overlay = None
@@ -191,7 +192,8 @@ class _Generation:
         video = self.inputs.info.video
         assert video is not None
         frames = 1 if self.inputs.info.still else video.frames
-        request = with_boxes(self.request, boxes_at(frames, lambda: self._faces([(0, frames)], self.progress)))
+        whole_video = cache(lambda: self._faces([(0, frames)], self.progress))
+        request = with_boxes(self.request, boxes_at(frames, whole_video))
         if self.inputs.info.still:
             request = pointed_on_still(request)
         self.request = request
@@ -202,7 +204,8 @@ class _Generation:
     ) -> tuple[FaceAnalysis, dict[str, VisemeTrack], VisemeTrack | None]:
         """The faces, and what is said in the speech and in the original; both are looked for at the same time."""
         ranges = merged((*to_analyse(edl), *frames_to_choose(edl)))
-        paths = {ref: sound.path for ref, sound in self.inputs.sounds.items()}
+        inputs = self.inputs
+        paths = {ref: sound.path for ref, sound in inputs.sounds.items()}
 
         def look(progress: Progress) -> FaceAnalysis:
             return self._faces(ranges, progress)
@@ -211,15 +214,16 @@ class _Generation:
             with self.watch.phase("listen"):
                 original = None
                 if by_ear(edl):
-                    original = heard_original(self.inputs.video, self.inputs.info, ranges, progress)
-                return heard_speech(edl, paths, progress), original
+                    original = heard_original(inputs.video, inputs.info, ranges, progress, inputs.limits)
+                return heard_speech(edl, paths, progress, inputs.limits), original
 
         analysis, (visemes, original) = both(look, listen, self.progress)
         return analysis, visemes, original
 
     def _faces(self, ranges: Sequence[Range], progress: Progress) -> FaceAnalysis:
         with self.watch.phase("faces", count(ranges)):
-            return faces_on(self.inputs.video, self.inputs.info, ranges, progress, self.settings.cache)
+            inputs = self.inputs
+            return faces_on(inputs.video, inputs.info, ranges, progress, self.settings.cache, inputs.limits)
 
     def _times(self) -> NDArray[np.float64]:
         """(n,) presentation time in seconds of every source frame."""

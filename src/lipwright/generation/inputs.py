@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -36,12 +36,13 @@ class SoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything a generation reads: the video and the sounds by their ref."""
+    """Everything a generation reads: the video and the sounds by their ref, none of it beyond `limits`."""
 
     video: Path
     info: MediaInfo
     sounds: Mapping[str, SoundFile]
     warnings: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def lengths(self) -> dict[str, Fraction]:
@@ -65,6 +66,7 @@ def open_inputs(
         MediaError and its kinds: something cannot be read. SpeechServiceError, VoiceNotFound, TextLengthExceeded,
         ModelFileError: a text cannot be spoken.
     """
+    limits = limits or Limits()
     video = video_path(request.video)
     info = probe(video, limits)
     if info.video is None:
@@ -81,8 +83,8 @@ def open_inputs(
             sounds[given.ref] = _spoken(given, target, speech, progress, warnings)
         else:
             path = audio_path(given)
-            sounds[given.ref] = SoundFile(path, audio_length(path))
-    return request, Inputs(video, info, sounds, tuple(warnings))
+            sounds[given.ref] = SoundFile(path, audio_length(path, limits))
+    return request, Inputs(video, info, sounds, tuple(warnings), limits)
 
 
 def _spoken(text: TextInput, target: Path, speech: TextToSpeech, progress: Progress, warnings: list[str]) -> SoundFile:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lipwright.generation.ranges import Range
 from lipwright.media.audio import load_mono
-from lipwright.media.guard import AS_VIDEO
+from lipwright.media.guard import AS_AUDIO, AS_VIDEO, Limits, Purpose
 from lipwright.media.info import MediaInfo
 from lipwright.progress import Progress
 from lipwright.speech.recognise import recognise
@@ -37,19 +37,22 @@ def sound_for_recognition(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return load_mono(path, HEARING)
 
 
-def heard_speech(edl: EditDecisionList, paths: Mapping[str, Path], progress: Progress) -> dict[str, VisemeTrack]:
+def heard_speech(
+    edl: EditDecisionList, paths: Mapping[str, Path], progress: Progress, limits: Limits | None = None
+) -> dict[str, VisemeTrack]:
     """The mouth shapes of every audio that `edl` uses, by ref, on that audio's own time."""
     used: dict[str, list[Span]] = {}
     for clip in edl.clips:
         for drive in clip.lips:
             if drive.audio.duration > 0:
                 used.setdefault(drive.ref, []).append(drive.audio)
-    return {
-        ref: _heard(paths[ref], [_around(spans)], progress) for ref, spans in used.items()
-    }  # one stretch per audio: most segments share or follow each other
+    # One stretch per audio: most segments share or follow each other.
+    return {ref: _heard(paths[ref], [_around(spans)], progress, AS_AUDIO, limits) for ref, spans in used.items()}
 
 
-def heard_original(video: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress) -> VisemeTrack | None:
+def heard_original(
+    video: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, limits: Limits | None = None
+) -> VisemeTrack | None:
     """The mouth shapes of the original sound on the source's time during frames `ranges`; None without sound."""
     if info.audio is None or info.video is None or info.still:
         return None
@@ -59,7 +62,7 @@ def heard_original(video: Path, info: MediaInfo, ranges: Sequence[Range], progre
         span = Span(grid.time(start) - info.audio.start, grid.time(stop) - info.audio.start)
         if span.stop > 0:
             wanted.append(_around([span]))
-    track = _heard(video, wanted, progress, original=True)
+    track = _heard(video, wanted, progress, AS_VIDEO, limits)
     return _later(track, round(info.audio.start * RATE))
 
 
@@ -94,7 +97,9 @@ def _around(spans: Iterable[Span]) -> Span:
     return Span(start, max(span.stop for span in spans) + CONTEXT)
 
 
-def _heard(path: Path, spans: Sequence[Span], progress: Progress, *, original: bool = False) -> VisemeTrack:
+def _heard(
+    path: Path, spans: Sequence[Span], progress: Progress, purpose: Purpose, limits: Limits | None
+) -> VisemeTrack:
     """What is said in `path` during `spans` (ascending), silence elsewhere."""
     parts: list[VisemeTrack] = []
     end = 0
@@ -103,11 +108,7 @@ def _heard(path: Path, spans: Sequence[Span], progress: Progress, *, original: b
         start = Fraction(first, RATE)
         if span.stop <= start:
             continue
-        samples = (
-            load_mono(path, HEARING, start, span.stop - start, AS_VIDEO)
-            if original
-            else load_mono(path, HEARING, start, span.stop - start)
-        )
+        samples = load_mono(path, HEARING, start, span.stop - start, purpose, limits)
         if not len(samples):
             continue
         track = recognise(samples, progress=progress)

@@ -126,7 +126,7 @@ class Mouths:
             refusal = error if isinstance(error, RenderError) else RenderError(f"The engine failed ({_brief(error)}).")
             _log.warning("role %d: the engine could not be prepared", role.number, exc_info=refusal is not error)
             self._first_refusal = self._first_refusal or refusal
-            where = f"segment {role.drive.segment}" if role.drive.segment >= 0 else "the video"
+            where = f"segments[{role.drive.segment}]" if role.drive.segment >= 0 else "the video"
             self._failures.append(f"No mouth could be moved in {where}: {refusal.message}")
             return None
         self._prepared += 1

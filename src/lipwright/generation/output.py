@@ -39,7 +39,7 @@ class Output:
         target, notes = audio_target(info.audio, _first_sound(inputs))
         self.notes = [_sentence(note) for note in notes]
         files: Mapping[str, Path] = {ref: sound.path for ref, sound in inputs.sounds.items()}
-        self._mix = SoundMix(edl.sound, edl.duration, target, files, (inputs.video, info))
+        self._mix = SoundMix(edl.sound, edl.duration, target, files, (inputs.video, info), inputs.limits)
         self._frames = 0
         with ExitStack() as stack:
             stack.callback(self._mix.close)
@@ -91,7 +91,7 @@ def provenance(edl: EditDecisionList) -> str:
 def _first_sound(inputs: Inputs) -> AudioInfo | None:
     """The first audio input: what a video without sound takes rate and layout from."""
     first = next(iter(inputs.sounds.values()), None)
-    return probe_audio(first.path).audio if first is not None else None
+    return probe_audio(first.path, inputs.limits).audio if first is not None else None
 
 
 def _sentence(note: str) -> str:

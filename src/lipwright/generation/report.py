@@ -8,8 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipwright import __version__
+from lipwright.engines.base import PassReason
 from lipwright.errors import ModelFileError
-from lipwright.generation.cast import Cast
+from lipwright.generation.cast import Cast, Role
 from lipwright.generation.inputs import Inputs
 from lipwright.media.atomic import PendingFile
 from lipwright.models.registry import default_registry
@@ -74,7 +75,7 @@ def assemble(facts: Facts) -> QualityReport:
         options=_options(facts),
         speech=tuple(_speech(facts)),
         models=tuple(_models(facts)),
-        warnings=tuple(dict.fromkeys(facts.warnings)),
+        warnings=tuple(dict.fromkeys((*facts.warnings, *_left_as_they_were(facts)))),
     )
 
 
@@ -92,7 +93,7 @@ def _segment(facts: Facts, done: edl.SegmentReport) -> SegmentReport:
     return SegmentReport(
         index=index,
         ref=done.ref,
-        sync_mode=done.mode.value if done.mode is not None else "preserve_timing",
+        sync_mode=_mode(facts, done, roles),
         requested=_seconds(done.requested),
         source=_seconds(done.source),
         output=_seconds(done.output),
@@ -103,6 +104,27 @@ def _segment(facts: Facts, done: edl.SegmentReport) -> SegmentReport:
         meters=meters or Meters.of({}, otherwise="the segment has no frames"),
         notes=done.happened,
     )
+
+
+def _mode(facts: Facts, done: edl.SegmentReport, roles: Sequence[Role]) -> str:
+    """The sync mode in force, or what there was instead of one."""
+    if done.mode is not None:
+        return done.mode.value
+    pinned = not facts.plan.still or any(role.drive.options.preserve_timing for role in roles)
+    return "preserve_timing" if pinned else "still"
+
+
+def _left_as_they_were(facts: Facts) -> Iterable[str]:
+    """A sentence for every segment whose lips moved on less than half of its frames, though it has a speaker."""
+    for index, (_, frames) in facts.measured.segments.items():
+        roles = facts.cast.of_segment(-1 if index is None else index)
+        told_already = set(frames.reasons) == {PassReason.ENGINE_FAILED} or all(role.track is None for role in roles)
+        if told_already or frames.edited * 2 >= frames.asked:
+            continue
+        where = "the video" if index is None else f"segments[{index}]"
+        moved = f"on only {frames.edited} of" if frames.edited else "on none of"
+        reasons = ", ".join(f"{reason.replace('_', ' ')} ({number})" for reason, number in frames.reasons.items())
+        yield f"The lips were moved {moved} the {frames.asked} frames of {where}: {reasons}."
 
 
 def _options(facts: Facts) -> dict[str, str | float | bool | None]:

@@ -20,7 +20,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from lipwright.errors import AudioInvalid
+from lipwright.errors import AudioInvalid, DurationExceeded
 from lipwright.media.guard import AS_AUDIO, Limits, Purpose, open_media
 from lipwright.media.info import layout_name
 from lipwright.media.probe import audio_stream
@@ -61,7 +61,8 @@ def decode_audio(
         if stream is None:
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
-        blocks = _trimmed(_placed(_frames(container, stream), own_rate, layout, limits), _declared(container, stream))
+        whole = _placed(_frames(container, stream), own_rate, layout, limits, name)
+        blocks = _trimmed(whole, _declared(container, stream))
         out_rate = rate or own_rate
         if out_rate != own_rate:
             blocks = resampled(blocks, own_rate, out_rate, layout or _layout_of(stream))
@@ -93,6 +94,7 @@ def load_mono(
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
     purpose: Purpose = AS_AUDIO,
+    limits: Limits | None = None,
 ) -> Samples:
     """A stretch of a file's sound as (n,) float32 mono samples, for recognisers.
 
@@ -102,12 +104,13 @@ def load_mono(
         start: seconds to leave out at the beginning.
         duration: seconds to give, at most; None means to the end.
         purpose: decides the class of the errors.
+        limits: how long the sound may be.
     """
     first = round(start * rate)
     last = None if duration is None else first + round(duration * rate)
     parts: list[Samples] = []
     at = 0
-    for block in decode_audio(path, rate, "mono", purpose):
+    for block in decode_audio(path, rate, "mono", purpose, limits):
         parts.append(block[max(0, first - at) : None if last is None else max(0, last - at), 0])
         at += len(block)
         if last is not None and at >= last:
@@ -171,7 +174,9 @@ def _frames(container: av.container.InputContainer, stream: AudioStream) -> Iter
         yield from (frame for frame in frames if frame.samples)
 
 
-def _placed(frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limits: Limits) -> Iterator[Samples]:
+def _placed(
+    frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limits: Limits, name: str
+) -> Iterator[Samples]:
     """The samples of `frames` one after the other, holes filled and overlaps dropped according to their timestamps."""
     hole = round(rate * _HOLE)
     most = round(limits.max_duration * rate)
@@ -190,7 +195,8 @@ def _placed(frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limi
             elif off < -hole:
                 block = block[-off:]
         if count + len(block) > most:
-            limits.check_duration(Fraction(count + len(block), rate), "The sound")
+            longest = float(limits.max_duration)
+            raise DurationExceeded(f"The sound of {name!r} lasts longer than {longest:g} s, which is the most allowed.")
         count += len(block)
         if len(block):
             yield block

@@ -92,7 +92,7 @@ class Limits:
         """Raise `DurationExceeded` if `duration` seconds of `what` are too many."""
         if duration > self.max_duration:
             raise DurationExceeded(
-                f"{what} lasts {float(duration):.1f} s; at most {float(self.max_duration):.0f} s are allowed."
+                f"{what} lasts {float(duration):.1f} s; at most {float(self.max_duration):g} s are allowed."
             )
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from lipwright.media.audio import Samples, decode_audio
 from lipwright.media.encoding import AudioTarget
-from lipwright.media.guard import AS_AUDIO, AS_VIDEO, Purpose
+from lipwright.media.guard import AS_AUDIO, AS_VIDEO, Limits, Purpose
 from lipwright.media.info import MediaInfo
 from lipwright.timeline.edl import Original, Silence, SoundSpan, Speech
 
@@ -78,6 +78,7 @@ class SoundMix:
         target: AudioTarget,
         speech: Mapping[str, str | os.PathLike[str]],
         video: tuple[str | os.PathLike[str], MediaInfo] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Plan the mix; nothing is opened yet.
 
@@ -87,13 +88,16 @@ class SoundMix:
             target: rate and layout of the mix.
             speech: the file of every audio input by ref.
             video: the source video's path and description, for its own sound.
+            limits: how long any of the sounds may be.
         """
         self.target = target
         self.total = round(duration * target.rate)
-        self._sources: dict[str, _Source] = {ref: _Source(path, target, AS_AUDIO) for ref, path in speech.items()}
+        self._sources: dict[str, _Source] = {
+            ref: _Source(path, target, AS_AUDIO, limits) for ref, path in speech.items()
+        }
         late = 0
         if video is not None and video[1].audio is not None:
-            self._sources[_ORIGINAL] = _Source(video[0], target, AS_VIDEO)
+            self._sources[_ORIGINAL] = _Source(video[0], target, AS_VIDEO, limits)
             late = round(video[1].audio.start * target.rate)
         self._pieces = _pieces(spans, self.total, target.rate, late)
         self._active: list[_Piece] = []
@@ -227,8 +231,10 @@ def _fade_speech(piece: _Piece, plain: list[_Piece], fade: int) -> _Piece:
 class _Source:
     """Random access to the samples of one file at the target's rate and layout, by decoding forward."""
 
-    def __init__(self, path: str | os.PathLike[str], target: AudioTarget, purpose: Purpose) -> None:
-        self._path, self._target, self._purpose = path, target, purpose
+    def __init__(
+        self, path: str | os.PathLike[str], target: AudioTarget, purpose: Purpose, limits: Limits | None
+    ) -> None:
+        self._path, self._target, self._purpose, self._limits = path, target, purpose, limits
         self._blocks: Iterator[Samples] | None = None
         self._held: list[Samples] = []
         self._first = 0  # sample number of the first held
@@ -276,11 +282,11 @@ class _Source:
     def _decoded(self) -> Iterator[Samples]:
         target = self._target
         if self._purpose is AS_VIDEO:
-            yield from decode_audio(self._path, target.rate, target.layout, AS_VIDEO)
+            yield from decode_audio(self._path, target.rate, target.layout, AS_VIDEO, self._limits)
             return
         # Speech is decoded in its own layout when that is mono or stereo, and placed by hand: libswresample would lower
         # mono by 3 dB when spreading it.
-        for block in decode_audio(self._path, target.rate, None, AS_AUDIO):
+        for block in decode_audio(self._path, target.rate, None, AS_AUDIO, self._limits):
             yield placed(block, target)
 
 

@@ -134,6 +134,7 @@ class SegmentReport:
 
     Attributes:
         index: its place in the request, from 0; None for the whole video driven without segments.
+        sync_mode: the mode in force; "preserve_timing" where its length was kept, "still" on an image.
         requested: start and stop in seconds as asked for.
         source: the seconds of the source video it shows.
         output: the seconds of the output it takes.

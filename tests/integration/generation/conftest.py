@@ -109,6 +109,6 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(
         module,
         "heard_speech",
-        lambda edl, paths, progress: {ref: flat_visemes(60) for ref in paths},
+        lambda edl, paths, *_: {ref: flat_visemes(60) for ref in paths},
     )
     return made

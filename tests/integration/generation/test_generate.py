@@ -7,20 +7,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
+from av.container import InputContainer
 from tests.integration.generation.conftest import FAST, SIZE, Stage, flat_visemes
-from tests.synthetic import Sound, cfr, number_of, vfr
+from tests.synthetic import Sound, cfr, make_still, number_of, vfr
 from tests.unit.quality.faces import track_of
 
-from lipwright.errors import Cancelled, LipwrightError, NoUsableFace, OutputError, RenderError, RequestError
+from lipwright.errors import (
+    Cancelled,
+    DurationExceeded,
+    LipwrightError,
+    NoUsableFace,
+    OutputError,
+    RenderError,
+    RequestError,
+)
 from lipwright.generation import cast
 from lipwright.generation import generate as module
-from lipwright.generation.asked import Choices, Segment, build_request
+from lipwright.generation.asked import Choices, Face, Segment, build_request
 from lipwright.generation.asked import Sound as Given
 from lipwright.generation.generate import Result, Settings, generate
+from lipwright.media import guard
 from lipwright.media.audio import load_mono
+from lipwright.media.guard import Limits
 from lipwright.media.probe import probe
 from lipwright.media.reader import open_reader
 from lipwright.progress import CancelToken, Progress
@@ -167,6 +179,54 @@ def test_a_frame_that_the_engine_fails_on_passes_through_and_is_told(stage: Stag
     assert any("ZeroDivisionError: boom" in warning for warning in result.report.warnings)
 
 
+def test_a_segment_whose_lips_hardly_moved_is_told(stage: Stage) -> None:
+    stage.engine.passes_at = frozenset({*range(25), *range(60, 70)})
+    segments = [Segment(0, 1), Segment(1, 2), Segment(2, 3)]
+    result = run(stage, stage.clip(), stage.speech(1.0), segments)
+    assert [segment.frames.edited for segment in result.report.segments] == [0, 25, 15]
+    assert result.report.warnings == ("The lips were moved on none of the 25 frames of segments[0]: turned away (25).",)
+
+
+def test_the_mode_of_a_still_is_not_that_of_a_video(stage: Stage) -> None:
+    portrait = make_still(stage.folder / "face.png", *SIZE, "png")
+    free = run(stage, portrait, stage.speech(1.0))
+    assert (free.report.segments[0].sync_mode, free.report.warnings) == ("still", ())
+    kept = run(stage, portrait, stage.speech(1.0), [Segment(0, 1)], Choices(preserve_timing=True))
+    assert kept.report.segments[0].sync_mode == "preserve_timing"
+
+
+def test_limits_hold_for_sound_as_well(stage: Stage) -> None:
+    clip, speech = stage.clip(), stage.speech(4.0)
+    with pytest.raises(DurationExceeded, match=r"The sound of 'speech\.wav' lasts longer than 3\.5 s"):
+        run(stage, clip, speech, limits=Limits(max_duration=Fraction(7, 2)))
+    assert left_behind(stage) == set()
+
+
+def test_everything_is_opened_under_the_limits_of_the_settings(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, Limits]] = []
+    really = guard._open_container
+
+    def opening(file: BinaryIO, name: str, purpose: guard.Purpose, limits: Limits) -> InputContainer:
+        opened.append((name, limits))
+        return really(file, name, purpose, limits)
+
+    clip, speech = stage.clip(), stage.speech(1.0)
+    monkeypatch.setattr(guard, "_open_container", opening)
+    wide = Limits(max_duration=Fraction(5 * 3600))
+    run(stage, clip, speech, [Segment(1, 2)], limits=wide)
+    assert {name for name, _ in opened} == {"in.mp4", "speech.wav"}
+    assert {limits for _, limits in opened} == {wide}
+
+
+def test_faces_named_by_number_are_looked_for_once(stage: Stage) -> None:
+    second = replace(track_of(np.full(75, 0.05), scale=30.0, centre=(120.0, 60.0)), id=2)
+    stage.faces = [track_of(np.full(75, 0.05), scale=30.0, centre=(60.0, 60.0)), second]
+    segments = [Segment(0, 1, speaker=Face(1)), Segment(1, 2, speaker=Face(2)), Segment(2, 3, speaker=Face(1))]
+    result = run(stage, stage.clip(), stage.speech(1.0), segments)
+    assert [segment.face for segment in result.report.segments] == [1, 2, 1]
+    assert [list(ranges) for ranges in stage.analysed] == [[(0, 75)], [(0, 75)]]  # to choose, then to render
+
+
 def test_a_meter_that_fails_costs_its_figures_and_not_the_job(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
@@ -262,7 +322,7 @@ def test_a_long_role_is_handed_over_at_a_rest_without_easing(stage: Stage, monke
     rest = flat_visemes(60)
     rest.speech[:] = 1.0
     rest.speech[120:180] = 0.0
-    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, progress: dict.fromkeys(paths, rest))
+    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, rest))
     result = run(stage, stage.clip(), stage.speech(3.0))
     assert [[task.output for task in job.tasks] for job in stage.engine.jobs] == [
         list(range(35)),
