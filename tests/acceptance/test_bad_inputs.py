@@ -118,7 +118,17 @@ def test_every_fault_of_a_json_request_is_told(user: User) -> None:
         ],
     }
     (user.folder / "body.json").write_text(json.dumps(body))
-    done = user.run("sync", "--request", "body.json", "-o", "out.mp4")
+    done = user.run("sync", "--request", "body.json", "-o", "out.mp4", "--json")
     assert done.returncode == 1
     assert "segments[0]" in done.stderr
     assert "segments[1].audioInput.refId" in done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "generation_input_segments_invalid"
+    assert [fault["field"] for fault in error["faults"]] == ["segments[0]", "segments[1].audioInput.refId"]
+
+
+def test_a_script_is_told_what_failed_as_json(user: User) -> None:
+    done = user.run("probe", "nothing.mp4", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "generation_input_video_inaccessible"
+    assert user.run("probe", "nothing.mp4").stdout == ""

@@ -1,8 +1,8 @@
 """The `lipwright` command: what it can do, and how it ends.
 
-Exit codes: 0 done; 1 the job or its media failed, with one sentence on standard error that says why; 2 the command line
-could not be read; 130 stopped by Ctrl-C. Each command lives in a module of its own and imports what it needs when it
-runs, so that `lipwright --help` is there at once.
+Exit codes: 0 done; 1 the job or its media failed, with one sentence on standard error that says why (and with `--json`
+the same as an object on standard output); 2 the command line could not be read; 130 stopped by Ctrl-C. Each command
+lives in a module of its own and imports what it needs when it runs, so that `lipwright --help` is there at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 from lipwright import __version__
 from lipwright.cli import demo, doctor, evaluate, faces, models, probe, speech, sync
 from lipwright.cli.interrupt import Interrupted
+from lipwright.cli.output import print_json
 from lipwright.errors import LipwrightError, RequestError
 
 app = typer.Typer(
@@ -65,6 +66,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except LipwrightError as error:
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            print_json({"error": described(error)})
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
@@ -85,6 +88,19 @@ def _hush_native_libraries() -> None:
     os.dup2(nowhere, 2)
     os.close(nowhere)
     sys.stderr = open(kept, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
+
+
+def described(error: LipwrightError) -> dict[str, object]:
+    """What a script is told about a failure: code, field, sentence, what to do, and every fault of a request."""
+    told: dict[str, object] = {
+        "code": error.code,
+        "field": error.field,
+        "message": error.message,
+        "suggestion": error.suggestion,
+    }
+    if isinstance(error, RequestError):
+        told["faults"] = [{"code": one.code, "field": one.field, "message": one.message} for one in error.faults]
+    return told
 
 
 def sentence(error: LipwrightError) -> str:

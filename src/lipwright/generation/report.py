@@ -35,8 +35,9 @@ FACE_MODELS = (
     "face_blendshapes.tflite",
     "geometry_pipeline_metadata_landmarks.binarypb",
 )
+BEST, NOTHING_HEARD = "whisper-head", "silence"
 SPEECH_MODELS = {
-    "whisper-head": ("whisper-base/model.bin", "silero_vad_v6.onnx"),
+    BEST: ("whisper-base/model.bin", "silero_vad_v6.onnx"),
     "pocketsphinx": ("silero_vad_v6.onnx",),
 }
 KOKORO = "kokoro-v1.0.int8.onnx"
@@ -75,7 +76,7 @@ def assemble(facts: Facts) -> QualityReport:
         options=_options(facts),
         speech=tuple(_speech(facts)),
         models=tuple(_models(facts)),
-        warnings=tuple(dict.fromkeys((*facts.warnings, *_left_as_they_were(facts)))),
+        warnings=tuple(dict.fromkeys((*facts.warnings, *_second_best(facts), *_left_as_they_were(facts)))),
     )
 
 
@@ -112,6 +113,16 @@ def _mode(facts: Facts, done: edl.SegmentReport, roles: Sequence[Role]) -> str:
         return done.mode.value
     pinned = not facts.plan.still or any(role.drive.options.preserve_timing for role in roles)
     return "preserve_timing" if pinned else "still"
+
+
+def _second_best(facts: Facts) -> Iterable[str]:
+    """A sentence for every speech that was not heard by the recogniser we would have chosen."""
+    for ref, track in facts.visemes.items():
+        if track.recogniser not in (BEST, NOTHING_HEARD):
+            yield (
+                f"The mouth shapes of {ref!r} come from {track.recogniser}, which hears less well than {BEST}: "
+                "a model file is missing. Run `lipwright models fetch`."
+            )
 
 
 def _left_as_they_were(facts: Facts) -> Iterable[str]:

@@ -66,7 +66,7 @@ def flat_visemes(seconds: float) -> VisemeTrack:
     rows = round(seconds * 100)
     probabilities = np.zeros((rows, len(VISEMES)), np.float32)
     probabilities[:, VISEMES.index("aa")] = 1.0
-    return VisemeTrack(probabilities, np.ones(rows, np.float32), np.ones(rows, np.float32), "energy")
+    return VisemeTrack(probabilities, np.ones(rows, np.float32), np.ones(rows, np.float32), "whisper-head")
 
 
 @dataclass

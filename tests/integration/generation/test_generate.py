@@ -187,6 +187,14 @@ def test_a_segment_whose_lips_hardly_moved_is_told(stage: Stage) -> None:
     assert result.report.warnings == ("The lips were moved on none of the 25 frames of segments[0]: turned away (25).",)
 
 
+def test_a_second_best_recogniser_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = replace(flat_visemes(60), recogniser="energy")
+    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, heard))
+    result = run(stage, stage.clip(), stage.speech(1.0), [Segment(1, 2)])
+    assert result.report.speech[0].recogniser == "energy"
+    assert any("come from energy" in warning and "models fetch" in warning for warning in result.report.warnings)
+
+
 def test_the_mode_of_a_still_is_not_that_of_a_video(stage: Stage) -> None:
     portrait = make_still(stage.folder / "face.png", *SIZE, "png")
     free = run(stage, portrait, stage.speech(1.0))
