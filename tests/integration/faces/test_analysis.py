@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.unit.faces.conftest import ArrayPixels, ArraySource
 
 from lipwright.errors import Cancelled
 from lipwright.faces import topology
@@ -65,43 +66,6 @@ class Clip:
                 yield frame
 
 
-@dataclass(frozen=True)
-class Pixels:
-    rgb: U8
-
-    @property
-    def width(self) -> int:
-        return int(self.rgb.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self.rgb.shape[0])
-
-    def to_rgb(self, box: Sequence[int] | None = None, scale: float = 1.0) -> U8:
-        x0, y0, x1, y1 = box or (0, 0, self.width, self.height)
-        part = self.rgb[y0:y1, x0:x1]
-        if scale != 1.0:
-            size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
-            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return np.ascontiguousarray(part)
-
-
-@dataclass(frozen=True)
-class MemoryFrame:
-    index: int
-    time: Fraction
-    picture: Pixels
-
-
-@dataclass(frozen=True)
-class Memory:
-    pictures: Sequence[U8]
-
-    def frames(self, start: int, stop: int) -> Iterator[MemoryFrame]:
-        for index in range(start, min(stop, len(self.pictures))):
-            yield MemoryFrame(index, Fraction(index, 25), Pixels(self.pictures[index]))
-
-
 @pytest.fixture(scope="module")
 def portrait() -> U8:
     """The public-domain NASA portrait; its face is about 90 px wide at (225, 130)."""
@@ -149,12 +113,12 @@ def lip_jitter(landmarks: NDArray[np.float32], maps: NDArray[np.float64]) -> flo
 def test_two_passes_jitter_less_than_one(portrait: U8, moving: bool, bound: float) -> None:
     moves = sway(50) if moving else np.tile([0.0, 0, 0, 1], (50, 1))
     pictures, maps = moving_still(portrait, moves)
-    (track,) = analyse(Memory(pictures), [(0, 50)]).tracks
+    (track,) = analyse(ArraySource(pictures), [(0, 50)]).tracks
     assert track.frames.tolist() == list(range(50))
     mesh, region = FaceMesh(), track.crops[0].astype(np.float64)
     one_pass = []
     for picture in pictures:
-        patch = take_patch(Pixels(picture), region)
+        patch = take_patch(ArrayPixels(picture), region)
         assert patch is not None
         one_pass.append(mesh(patch, region).landmarks)
         region = from_landmarks(one_pass[-1])
@@ -167,7 +131,7 @@ def test_landmarks_do_not_depend_on_how_the_picture_is_shifted(portrait: U8) -> 
     """No constant offset hides in the crop arithmetic: the mirrored picture has the mirrored landmarks."""
     pictures, _ = moving_still(portrait, np.tile([0.0, 0, 0, 1], (6, 1)))
     mirrored = [np.ascontiguousarray(p[:, ::-1]) for p in pictures]
-    (a,), (b,) = (analyse(Memory(p), [(0, 6)]).tracks for p in (pictures, mirrored))
+    (a,), (b,) = (analyse(ArraySource(p), [(0, 6)]).tracks for p in (pictures, mirrored))
     middle = [10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 2, 0, 13, 14, 17, 152]
     total = a.landmarks([3])[0, middle, 0] + b.landmarks([3])[0, middle, 0]
     assert total.mean() == pytest.approx(479.0, abs=1.0)
@@ -194,7 +158,7 @@ def test_small_faces_are_found_on_tiles(portrait: U8) -> None:
     canvas = np.full((720, 1280, 3), 120, np.uint8)
     small = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     canvas[400:656, 900:1156] = small
-    found = FaceDetector().detect(Pixels(canvas))
+    found = FaceDetector().detect(ArrayPixels(canvas))
     assert len(found) == 1
     assert (found[0].box[:2] + found[0].box[2:]) / 2 == pytest.approx([1012, 461], abs=12)
 
@@ -202,7 +166,7 @@ def test_small_faces_are_found_on_tiles(portrait: U8) -> None:
 def test_a_wall_has_no_face() -> None:
     rng = np.random.default_rng(1)
     wall = np.clip(120 + rng.normal(0, 12, (360, 640, 3)), 0, 255).astype(np.uint8)
-    result = analyse(Memory([wall] * 12), [(0, 12)])
+    result = analyse(ArraySource([wall] * 12), [(0, 12)])
     assert result.tracks == ()
     assert result.size == (640, 360)
 
@@ -211,7 +175,7 @@ def test_a_face_lost_for_a_moment_keeps_its_id(portrait: U8) -> None:
     pictures, _ = moving_still(portrait, np.tile([0.0, 0, 0, 1], (40, 1)))
     for hidden in pictures[20:24]:
         hidden[150:330, 160:320] = 0
-    (track,) = analyse(Memory(pictures), [(0, 40)]).tracks
+    (track,) = analyse(ArraySource(pictures), [(0, 40)]).tracks
     assert track.frames.tolist() == list(range(40))
     assert set(np.flatnonzero(track.interpolated)) >= {21, 22}
     assert not track.interpolated[:19].any()
@@ -222,7 +186,7 @@ def test_a_cut_ends_tracks_and_the_same_set_up_resumes_them(portrait: U8) -> Non
     here, _ = moving_still(portrait, np.tile([0.0, 0, 0, 1], (15, 1)))
     away, _ = moving_still(portrait[:, ::-1], np.tile([70.0, 60, 0, 1.5], (12, 1)))
     away = [255 - a // 3 for a in away]
-    result = analyse(Memory([*here, *away, *here]), [(0, 42)])
+    result = analyse(ArraySource([*here, *away, *here]), [(0, 42)])
     assert result.cuts == (15, 27)
     first = result.tracks[0]
     assert first.frames[0] == 0
