@@ -29,6 +29,7 @@ from lipwright.generation.cast import Cast, Role
 from lipwright.generation.engine import BUILT_IN, engine_named
 from lipwright.generation.inputs import Inputs, open_inputs
 from lipwright.generation.listen import heard_original, heard_speech, resting
+from lipwright.generation.memory import give_back
 from lipwright.generation.mouths import Material, Mouths
 from lipwright.generation.output import Output
 from lipwright.generation.overlay import Overlay
@@ -47,6 +48,7 @@ from lipwright.quality.channel import Drive
 from lipwright.quality.measure import FrameMeter
 from lipwright.quality.report import OutputFacts, QualityReport
 from lipwright.quality.speech import SpeechReference
+from lipwright.speech.recognise import release_models
 from lipwright.speech.tts import TextToSpeech
 from lipwright.speech.visemes import VisemeTrack
 from lipwright.timeline.boxes import with_boxes
@@ -218,6 +220,8 @@ class _Generation:
                 return heard_speech(edl, paths, progress, inputs.limits), original
 
         analysis, (visemes, original) = both(look, listen, self.progress)
+        release_models()
+        give_back()
         return analysis, visemes, original
 
     def _faces(self, ranges: Sequence[Range], progress: Progress) -> FaceAnalysis:

@@ -15,6 +15,7 @@ from itertools import tee
 
 from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
+from lipwright.generation.memory import EVERY, give_back
 from lipwright.generation.mouths import Mouth, Mouths, composed
 from lipwright.generation.stopwatch import Stopwatch
 from lipwright.media.picture import Picture
@@ -83,6 +84,8 @@ def render(
             with watch.phase("encode", 1):
                 take(rendered)
             progress.advance(PHASE, done, total)
+            if done % EVERY == 0:
+                give_back()
 
 
 def _looked_at(meter: FrameMeter, shot: Shot) -> Look:

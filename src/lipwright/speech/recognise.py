@@ -95,6 +95,12 @@ def shared_detector() -> VoiceDetector:
     return VoiceDetector(model_path("silero_vad_v6.onnx"))
 
 
+def release_models() -> None:
+    """Let the shared models go; the next recognition loads them again, in half a second."""
+    shared_encoder.cache_clear()
+    shared_detector.cache_clear()
+
+
 def _neural(samples: F32, head: VisemeHead, progress: Progress, gain: float) -> F32:
     rows = frame_count(len(samples))
     probabilities = np.empty((rows, len(VISEMES)), np.float32)

@@ -22,6 +22,8 @@ F64 = NDArray[np.float64]
 _TALKING_GAP = (0.12, 0.20)
 _FULL_GAP = 0.14
 _RIDGE = 0.02
+# Frames to learn from; more of them, evenly spread, teach nothing new and cost memory in proportion.
+_ENOUGH = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def signed_gap(shapes: F64) -> F64:
 
 def learn_subject(shapes: NDArray[np.floating], weight: F64) -> Subject:
     """Learn a subject from (n, m, 3) head-space `shapes`, each counting (n,) `weight` (0 leaves it out)."""
-    used = np.asarray(shapes[weight > 0] if (weight > 0).any() else shapes, np.float64)
+    rows = np.flatnonzero(weight > 0) if (weight > 0).any() else np.arange(len(shapes))
+    used = np.asarray(shapes[rows[:: -(-len(rows) // _ENOUGH)]], np.float64)
     gaps, widths = gap(used), width(used)
     rest = _rest_shape(used, gaps, widths)
     opening, widening = directions(rest)
