@@ -23,11 +23,11 @@ def test_it_can_be_asked_anywhere_at_any_time() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc is asked")
 def test_what_was_freed_between_what_is_held_is_given_back() -> None:
-    # Blocks too small for pages of their own; every second one is freed, so the heap cannot just shrink from its end.
+    # Blocks too small for pages of their own; some are held all over the heap, so it cannot just shrink from its end.
     blocks = [np.ones(60_000, np.uint8) for _ in range(2000)]
-    kept = blocks[-1]
+    kept = blocks[::50]
     del blocks
     before = _resident()
     give_back()
-    assert _resident() <= before
-    assert kept.all()
+    assert before - _resident() > 40 << 20
+    assert all(block.all() for block in kept)
