@@ -1,0 +1,3 @@
+"""Engines that move mouths: the contract (`base`) and the built-in one (`exemplar`)."""
+
+from __future__ import annotations

@@ -80,13 +80,23 @@ def test_temperature_scales_the_opening(subject: Subject) -> None:
 
 
 def test_frames_without_speech_time_rest(subject: Subject) -> None:
-    times = np.array([np.nan, 0.3, 0.34, np.nan])
-    lips = trajectory(spoken(("aa", 100)), times, np.full(4, 0.04), subject, 0.5)
-    assert lips.gaps[0] == lips.gaps[3] == 0.0
-    assert lips.gaps[1] > 0
+    times = np.array([*[np.nan] * 6, 0.3, 0.34, *[np.nan] * 6])
+    lips = trajectory(spoken(("aa", 100)), times, np.full(14, 0.04), subject, 0.5)
+    assert not lips.gaps[[0, 1, 2, -3, -2, -1]].any()
+    assert lips.widths[0] == pytest.approx(subject.rest_width)
+    assert lips.gaps[6] > 0
 
 
 def test_no_speech_at_all_is_rest(subject: Subject) -> None:
     lips = trajectory(None, np.array([0.0, 0.04]), np.full(2, 0.04), subject, 0.5)
     assert not lips.gaps.any()
     assert lips.widths == pytest.approx(subject.rest_width)
+
+
+def test_speech_cut_in_a_vowel_lets_the_mouth_close_over_several_frames(subject: Subject) -> None:
+    times = np.where(np.arange(50) < 25, np.arange(50) / 25, np.nan)
+    lips = trajectory(spoken(("aa", 200)), times, np.full(50, 0.04), subject, 0.5)
+    assert lips.gaps[24] > 0.9 * subject.full_gap
+    steps = -np.diff(lips.gaps[24:32])
+    assert steps.max() < 0.6 * subject.full_gap
+    assert not lips.gaps[30:].any()

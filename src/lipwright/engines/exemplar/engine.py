@@ -28,7 +28,7 @@ F64 = NDArray[np.float64]
 SMALLEST_FACE = 50.0
 _EYES_TO_FACE = 1.62
 FURTHEST_YAW, FURTHEST_PITCH = 42.0, 35.0
-_EASE = 5
+_EASE = 0.2  # seconds between the source's own mouth and the driven one
 
 
 class ExemplarEngine:
@@ -114,12 +114,21 @@ def _ease(job: EngineJob, reasons: list[PassReason | None]) -> F64:
     """
     count = len(reasons)
     free = np.array([reason is None for reason in reasons])
-    distance = np.full(count, float(_EASE))
-    run = 0.0 if job.ease_in else float(_EASE)
+    # Counted in frames of this clip, at least three: fewer would be a jump.
+    frames = max(3.0, _EASE / _frame_time(job))
+    distance = np.full(count, frames)
+    run = 0.0 if job.ease_in else frames
     for order in (range(count), range(count - 1, -1, -1)):
         for k in order:
-            run = min(run + 1.0, float(_EASE)) if free[k] else 0.0
+            run = min(run + 1.0, frames) if free[k] else 0.0
             distance[k] = min(distance[k], run)
-        run = 0.0 if job.ease_out else float(_EASE)
-    amount = np.clip(distance / _EASE, 0.0, 1.0)
+        run = 0.0 if job.ease_out else frames
+    amount = np.clip(distance / frames, 0.0, 1.0)
     return np.asarray(amount * amount * (3.0 - 2.0 * amount))
+
+
+def _frame_time(job: EngineJob) -> float:
+    """Seconds between two frames of the clip, typically."""
+    if len(job.tasks) < 2:
+        return 0.04
+    return max(float(np.median(np.diff([float(task.time) for task in job.tasks]))), 1e-3)

@@ -39,6 +39,7 @@ _SIL, _PP, _FF = VISEMES.index("sil"), VISEMES.index("PP"), VISEMES.index("FF")
 _LEAD = -0.002
 
 _SMALL = 0.7
+_SETTLE = 0.14  # seconds from the last sound to a mouth at rest
 
 # A closure is made where p, b, m is this likely or more: lower, and lips snap shut on what merely might be one (the
 # correlation of the opening with aligned phones falls from .88 to .85); higher, and closures are missed in noise.
@@ -90,8 +91,9 @@ def trajectory(
     spread = np.clip(np.interp(at + 0.02, grid, wide), -1.0, 1.0) * amount
     narrower, wider = subject.width_reach
     widths = subject.rest_width + np.where(spread < 0, spread * narrower, spread * wider) + subject.width_slope * gaps
-    gaps[resting] = 0.0
-    widths[resting] = subject.rest_width
+    near = _settling(resting, spacing)
+    gaps = np.where(resting, np.interp(np.arange(count), np.flatnonzero(~resting), gaps[~resting]) * near, gaps)
+    widths = np.where(resting, subject.rest_width, widths)
     return Trajectory(
         gaps=gaps,
         widths=widths,
@@ -99,6 +101,20 @@ def trajectory(
         tucked=np.where(resting, 0.0, tuck),
         speaking=np.where(resting, 0.0, np.interp(at, grid, speaking)),
     )
+
+
+def _settling(resting: NDArray[np.bool_], spacing: F64) -> F64:
+    """(t,) for frames at rest: 1 beside a frame that speaks, falling to 0 within `_SETTLE` seconds of it.
+
+    Speech that was cropped in the middle of a vowel would otherwise shut the mouth from one frame to the next.
+    """
+    at = np.concatenate([[0.0], np.cumsum(spacing[:-1])])
+    speaking = at[~resting]
+    after = np.searchsorted(speaking, at)
+    before = np.abs(at - speaking[np.maximum(after - 1, 0)])
+    behind = np.abs(speaking[np.minimum(after, len(speaking) - 1)] - at)
+    amount = np.clip(1.0 - np.minimum(before, behind) / _SETTLE, 0.0, 1.0)
+    return np.asarray(amount * amount * (3.0 - 2.0 * amount))
 
 
 def _smooth(curve: F64, size: int) -> F64:
