@@ -70,6 +70,16 @@ def run(arguments: list[str] | None = None) -> NoReturn:
             print_json({"error": described(error)})
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        # A fault of ours: one sentence for the user, the whole story for whoever asks for it.
+        logging.getLogger(__name__).info("unexpected", exc_info=True)
+        what = str(error).strip().splitlines()
+        print(
+            f"Error: something went wrong inside Lipwright ({type(error).__name__}: {what[0] if what else 'no details'}). "
+            "Run it again with LIPWRIGHT_DEBUG=1 for the details.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     sys.exit(0)
 
 
