@@ -73,9 +73,9 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:
         # A fault of ours: one sentence for the user, the whole story for whoever asks for it.
         logging.getLogger(__name__).info("unexpected", exc_info=True)
-        what = str(error).strip().splitlines()
+        said = (str(error).strip().splitlines() or ["no details"])[0]
         print(
-            f"Error: something went wrong inside Lipwright ({type(error).__name__}: {what[0] if what else 'no details'}). "
+            f"Error: something went wrong inside Lipwright ({type(error).__name__}: {said}). "
             "Run it again with LIPWRIGHT_DEBUG=1 for the details.",
             file=sys.stderr,
         )
