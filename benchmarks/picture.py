@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     faces = sheet_of(rows, len(MOMENTS))
     faces = cv2.resize(faces, (WIDTH, round(faces.shape[0] * WIDTH / faces.shape[1])), interpolation=cv2.INTER_AREA)
     samples = load_mono(folder / "demo.mp4", 16_000, *SPEECH)
-    plot = draw(samples, recognise(samples))[..., ::-1]
+    plot = draw(samples, recognise(samples))
     plot = cv2.resize(plot, (WIDTH, round(plot.shape[0] * WIDTH / plot.shape[1])), interpolation=cv2.INTER_AREA)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     write_png(OUT, np.concatenate([np.asarray(faces, np.uint8), np.asarray(plot, np.uint8)], axis=0))

@@ -20,7 +20,7 @@ def test_a_single_short_closure_is_visible_in_its_lane_and_nowhere_else() -> Non
     picture = draw(np.zeros(160_000, np.float32), track(classes))
     top = 28 + MARGIN + WAVE
     lane = picture[top + LANE * CLASS["PP"] + 1 : top + LANE * (CLASS["PP"] + 1) - 1, LEFT:].astype(int)
-    red = np.flatnonzero(((lane[..., 2] - lane[..., 1]) > 100).all(0))
+    red = np.flatnonzero(((lane[..., 0] - np.maximum(lane[..., 1], lane[..., 2])) > 100).all(0))
     assert 1 <= len(red) <= 3
     assert abs(red.mean() / lane.shape[1] * 10 - 5.0) < 0.1
 
@@ -32,3 +32,12 @@ def test_length_decides_the_rows_up_to_a_limit() -> None:
     row = short.shape[0] - 28
     assert long.shape[0] - 28 == 2 * row
     assert endless.shape[0] - 28 == MAX_ROWS * row
+
+
+def test_a_short_sound_fills_the_row() -> None:
+    picture = draw(np.zeros(56_000, np.float32), track([CLASS["aa"]] * 340 + [CLASS["PP"]] * 10))
+    top = 28 + MARGIN + WAVE
+    lane = picture[top + LANE * CLASS["PP"] + 1 : top + LANE * (CLASS["PP"] + 1) - 1, LEFT:-MARGIN].astype(int)
+    red = np.flatnonzero(((lane[..., 0] - lane[..., 2]) > 100).all(0))
+    assert red[-1] == lane.shape[1] - 1
+    assert abs(red[0] / lane.shape[1] - 3.4 / 3.5) < 0.01
