@@ -6,7 +6,7 @@ Only scalars are kept (some sixty bytes a frame, two megabytes for an hour), nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from lipwright.faces.track import FaceTrack
 from lipwright.quality.meters.closure import Closures, MouthRange, closures, mouth_range
-from lipwright.quality.meters.jitter import WINDOW, activity, jitter_ratio, tremble
+from lipwright.quality.meters.jitter import WINDOW, activity, jitter_sums, tremble
+from lipwright.quality.meters.likes import Likes
 from lipwright.quality.meters.lips import LIP_POINTS, head_reference, normalise, opening
 from lipwright.quality.meters.seam import boundary_jump
-from lipwright.quality.meters.sharpness import sharpness_ratio
+from lipwright.quality.meters.sharpness import sharpness_sums
 from lipwright.quality.meters.silence import SilenceSums, quiet_frames, silence_sums
 from lipwright.quality.meters.sync import no_sums, sync_readings, sync_sums
 from lipwright.quality.report import Meters, Reading, Unmeasured
@@ -161,9 +162,15 @@ def readings_of(channels: Sequence[Channel]) -> dict[str, Reading]:
     """Every reading of several channels taken together but for the coverage, by the meter's name."""
     readings: dict[str, Reading] = {}
     sync, closed, silence = no_sums(), Closures(0, 0), SilenceSums()
+    trembles, sharp = Likes(), Likes()
     for place, channel in enumerate(channels):
         speech, heard = channel.drive.speech, channel.drive.heard
         openings = channel.range().relative(channel.column("opening"))
+        trembles += jitter_sums(_trembles(channel), _source_trembles(channel))
+        sharp += sharpness_sums(
+            (channel.column("strength"), channel.column("opening")),
+            (channel.column("source_strength"), channel.column("source_opening")),
+        )
         silence += silence_sums(channel.column("time"), openings, _quiet(channel))
         spoken = channel.column("speech_time")
         driven = np.isfinite(spoken)
@@ -172,11 +179,8 @@ def readings_of(channels: Sequence[Channel]) -> dict[str, Reading]:
             closed += closures(spoken[driven], openings[driven], _within(speech.instants, heard))
     readings |= sync_readings(sync) | closed.readings() | silence.readings()
     readings["source_leak"] = _source_leak(channels)
-    readings["jitter_ratio"] = jitter_ratio(_joined(channels, _trembles), _joined(channels, _source_trembles))
-    readings["sharpness_ratio"] = sharpness_ratio(
-        _joined(channels, lambda c: (c.column("strength"), c.column("opening"))),
-        _joined(channels, lambda c: (c.column("source_strength"), c.column("source_opening"))),
-    )
+    readings["jitter_ratio"] = trembles.reading("activity")
+    readings["sharpness_ratio"] = sharp.reading("opening")
     steps = np.concatenate([c.column("step") for c in channels])
     steps = steps[np.isfinite(steps)]
     none = Unmeasured("no mask had an edge inside the frame")
@@ -225,11 +229,17 @@ def _quiet(channel: Channel) -> NDArray[np.bool_]:
 
 
 def _source_leak(channels: Sequence[Channel]) -> Reading:
-    output, source = _joined(channels, lambda c: (c.column("opening"), c.column("source_opening")))
-    both = np.isfinite(output) & np.isfinite(source)
-    if both.sum() < 12 or output[both].std() < 1e-6 or source[both].std() < 1e-6:
+    """Over all frames, each opening taken from the mean of its own face and segment: faces differ at rest already."""
+    parts = []
+    for channel in channels:
+        pair = np.stack([channel.column("opening"), channel.column("source_opening")])
+        pair = pair[:, np.isfinite(pair).all(axis=0)]
+        if pair.shape[1]:
+            parts.append(pair - pair.mean(axis=1, keepdims=True))
+    both = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0))
+    if both.shape[1] < 12 or both[0].std() < 1e-6 or both[1].std() < 1e-6:
         return Unmeasured("too few frames, or lips that do not move")
-    return float(np.corrcoef(output[both], source[both])[0, 1])
+    return float(np.corrcoef(both)[0, 1])
 
 
 def _trembles(channel: Channel) -> tuple[F64, F64]:
@@ -238,8 +248,3 @@ def _trembles(channel: Channel) -> tuple[F64, F64]:
 
 def _source_trembles(channel: Channel) -> tuple[F64, F64]:
     return channel.column("source_tremble"), activity(channel.column("source_opening"), channel.column("time"))
-
-
-def _joined(channels: Sequence[Channel], pair: Callable[[Channel], tuple[F64, F64]]) -> tuple[F64, F64]:
-    pairs = [pair(c) for c in channels]
-    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])

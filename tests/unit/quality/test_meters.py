@@ -10,10 +10,10 @@ from tests.unit.quality.faces import head, placed, turned
 
 from lipwright.quality.meters.closure import bilabial_instants, closures, mouth_range
 from lipwright.quality.meters.equality import differing_outside
-from lipwright.quality.meters.jitter import activity, jitter_ratio, tremble
+from lipwright.quality.meters.jitter import activity, jitter_sums, tremble
 from lipwright.quality.meters.lips import LIP_POINTS, head_reference, normalise, opening
 from lipwright.quality.meters.seam import boundary_jump, edge_step
-from lipwright.quality.meters.sharpness import gradient_strength, sharpness_ratio
+from lipwright.quality.meters.sharpness import gradient_strength, sharpness_sums
 from lipwright.quality.meters.silence import quiet_frames, silence_sums
 from lipwright.quality.meters.sync import no_sums, sync_readings, sync_sums
 from lipwright.quality.report import Unmeasured
@@ -196,14 +196,16 @@ def moving_lips(n: int, noise: float, speech: float, seed: int) -> tuple[F64, F6
 class TestJitter:
     @pytest.mark.parametrize("times_noise", [1.0, 1.5, 3.0])
     def test_the_ratio_is_that_of_the_noise(self, times_noise: float) -> None:
-        ratio = jitter_ratio(moving_lips(300, 0.002 * times_noise, 0.0, 1), moving_lips(300, 0.002, 0.0, 2))
+        ratio = jitter_sums(moving_lips(300, 0.002 * times_noise, 0.0, 1), moving_lips(300, 0.002, 0.0, 2)).reading(
+            "activity"
+        )
         assert ratio == pytest.approx(times_noise, rel=0.1)
 
     def test_speech_alone_is_no_jitter(self) -> None:
         """A talking output over a silent source: compared where both rest, so the movement does not count."""
         rest, talk = moving_lips(100, 0.002, 0.0, 1), moving_lips(200, 0.002, 0.15, 2)
         output = (np.concatenate([rest[0], talk[0]]), np.concatenate([rest[1], talk[1]]))
-        assert jitter_ratio(output, moving_lips(300, 0.002, 0.0, 3)) == pytest.approx(1.0, rel=0.15)
+        assert jitter_sums(output, moving_lips(300, 0.002, 0.0, 3)).reading("activity") == pytest.approx(1.0, rel=0.15)
 
     def test_smooth_motion_has_no_tremble_and_alternation_is_all_tremble(self) -> None:
         t = np.arange(40.0)
@@ -214,7 +216,8 @@ class TestJitter:
         assert np.nanmin(tremble(shaking)[0]) > 0.003
 
     def test_nothing_alike_is_not_measured(self) -> None:
-        assert isinstance(jitter_ratio(moving_lips(5, 0.002, 0.0, 1), moving_lips(300, 0.002, 0.0, 2)), Unmeasured)
+        few = jitter_sums(moving_lips(5, 0.002, 0.0, 1), moving_lips(300, 0.002, 0.0, 2)).reading("activity")
+        assert few == Unmeasured("output and source have no frames of like activity to compare")
 
 
 def textured(seed: int = 0) -> NDArray[np.uint8]:
@@ -230,7 +233,7 @@ class TestSharpness:
         plain = gradient_strength(sharp, face)
         assert gradient_strength(cv2.GaussianBlur(sharp, (0, 0), 1.0), face) < 0.6 * plain
         opened = np.full(20, 0.06)
-        ratio = sharpness_ratio((np.full(20, 0.8 * plain), opened), (np.full(20, plain), opened))
+        ratio = sharpness_sums((np.full(20, 0.8 * plain), opened), (np.full(20, plain), opened)).reading("opening")
         assert ratio == pytest.approx(0.8)
 
     def test_only_the_mouth_counts(self) -> None:
@@ -243,8 +246,24 @@ class TestSharpness:
     def test_open_mouths_are_not_held_against_a_closed_source(self) -> None:
         closed, wide = np.full(20, 0.01), np.full(20, 0.3)
         output = (np.concatenate([np.full(20, 5.0), np.full(20, 15.0)]), np.concatenate([closed, wide]))
-        assert sharpness_ratio(output, (np.full(20, 5.0), closed)) == pytest.approx(1.0)
-        assert isinstance(sharpness_ratio((np.full(20, 5.0), wide), (np.full(20, 5.0), closed)), Unmeasured)
+        assert sharpness_sums(output, (np.full(20, 5.0), closed)).reading("opening") == pytest.approx(1.0)
+        apart = sharpness_sums((np.full(20, 5.0), wide), (np.full(20, 5.0), closed))
+        assert isinstance(apart.reading("opening"), Unmeasured)
+
+    def test_the_whole_lies_between_its_parts(self) -> None:
+        """A sharp source at closed lips and a soft one at open lips: pooled, each would be held against the other."""
+        closed, wide = np.full(20, 0.01), np.full(20, 0.06)
+        first = sharpness_sums(
+            (np.r_[np.full(20, 6.0), np.full(5, 6.0)], np.r_[closed, wide[:5]]),
+            (np.r_[np.full(20, 10.0), np.full(5, 10.0)], np.r_[closed, wide[:5]]),
+        )
+        second = sharpness_sums(
+            (np.r_[np.full(5, 1.8), np.full(20, 1.8)], np.r_[closed[:5], wide]),
+            (np.r_[np.full(5, 2.0), np.full(20, 2.0)], np.r_[closed[:5], wide]),
+        )
+        assert first.reading("opening") == pytest.approx(0.6)
+        assert second.reading("opening") == pytest.approx(0.9)
+        assert (first + second).reading("opening") == pytest.approx((0.6 * 0.9) ** 0.5)
 
     def test_a_mouth_outside_the_frame_is_not_read(self) -> None:
         assert np.isnan(gradient_strength(textured(), placed(head(), np.eye(3), centre=(900.0, 900.0))))

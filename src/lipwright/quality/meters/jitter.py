@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.faces.topology import INNER_LIPS, LOWER_OUTER, OUTER_LIPS, UPPER_OUTER
+from lipwright.quality.meters.likes import Likes, by_band, compare
 from lipwright.quality.meters.lips import LIP_POINTS, opening
-from lipwright.quality.report import Reading, Unmeasured
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -81,16 +81,9 @@ def activity(openings: F64, times: F64) -> F64:
     return np.asarray(np.maximum(np.append(steps, np.nan), np.insert(steps, 0, np.nan)), dtype=np.float64)
 
 
-def jitter_ratio(output: tuple[F64, F64], source: tuple[F64, F64]) -> Reading:
-    """The ratio from (tremble, activity) of the output's frames and of the source's; NaN frames are left out."""
-    ratios, weights = [], []
-    for mine, theirs in zip(_by_band(*output), _by_band(*source), strict=True):
-        if len(mine) >= _FEWEST and len(theirs) >= _FEWEST:
-            ratios.append(np.log(_level(mine) / _level(theirs)))
-            weights.append(len(mine))
-    if not ratios:
-        return Unmeasured("output and source have no frames of like activity to compare")
-    return float(np.exp(np.average(ratios, weights=weights)))
+def jitter_sums(output: tuple[F64, F64], source: tuple[F64, F64]) -> Likes:
+    """Compare (tremble, activity) of the output's frames with those of the source beneath; NaN frames are left out."""
+    return compare(by_band(*output, BANDS), by_band(*source, BANDS), _level, _FEWEST)
 
 
 def _rough(course: F64) -> F64:
@@ -108,12 +101,6 @@ def _articulation(lips: F32) -> F64:
     width = lips[:, right, 0] - lips[:, left, 0]
     heights = [lips[:, lip, 1].mean(axis=1) for lip in (_UPPER, _LOWER)]
     return np.stack([opening(lips), width, *heights], axis=1).astype(np.float64)
-
-
-def _by_band(rest: F64, speed: F64) -> list[F64]:
-    seen = np.isfinite(rest) & np.isfinite(speed)
-    band = np.digitize(speed[seen], BANDS) - 1
-    return [rest[seen][band == b] for b in range(len(BANDS) - 1)]
 
 
 def _level(values: F64) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.faces.topology import MOUTH_LEFT, MOUTH_RIGHT, OUTER_LIPS
-from lipwright.quality.report import Reading, Unmeasured
+from lipwright.quality.meters.likes import Likes, by_band, compare
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -27,7 +27,7 @@ Luma = NDArray[np.uint8] | NDArray[np.uint16]
 BANDS: Final = np.array([-np.inf, 0.02, 0.05, 0.1, 0.16, 0.24, np.inf])
 """Edges of the bands of opening, outer eye distances."""
 
-_FEWEST: Final = 4
+_FEWEST: Final = 4  # frames a band needs on both sides
 _OUTER: Final = np.array(OUTER_LIPS)
 
 
@@ -56,25 +56,9 @@ def gradient_strength(luma: Luma, landmarks: F32) -> float:
     return float(np.sqrt(square.mean())) if len(square) else float("nan")
 
 
-def sharpness_ratio(output: tuple[F64, F64], source: tuple[F64, F64]) -> Reading:
-    """The ratio from (strength, opening) of the output's frames and of the source's; NaN frames are left out.
-
-    The geometric mean over bands of opening that both sides have, weighted by the output's frames.
-    """
-    ratios, weights = [], []
-    for mine, theirs in zip(_by_band(*output), _by_band(*source), strict=True):
-        if len(mine) >= _FEWEST and len(theirs) >= _FEWEST:
-            ratios.append(np.log(_level(mine) / _level(theirs)))
-            weights.append(len(mine))
-    if not ratios:
-        return Unmeasured("output and source have no frames of like opening to compare")
-    return float(np.exp(np.average(ratios, weights=weights)))
-
-
-def _by_band(strength: F64, openings: F64) -> list[F64]:
-    seen = np.isfinite(strength) & np.isfinite(openings)
-    band = np.digitize(openings[seen], BANDS) - 1
-    return [strength[seen][band == b] for b in range(len(BANDS) - 1)]
+def sharpness_sums(output: tuple[F64, F64], source: tuple[F64, F64]) -> Likes:
+    """Compare (strength, opening) of the output's frames with those of the source beneath; NaN frames are left out."""
+    return compare(by_band(*output, BANDS), by_band(*source, BANDS), _level, _FEWEST)
 
 
 def _level(strengths: F64) -> float:
