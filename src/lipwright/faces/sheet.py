@@ -67,8 +67,8 @@ def draw_track(rgb: U8, track: FaceTrack, row: int, *, origin: tuple[float, floa
 def contact_sheet(tracks: Sequence[FaceTrack], look: Look, times: Sequence[float] | None = None) -> U8:
     """A (h, w, 3) uint8 RGB sheet: one line per track with its id, when it shows, how large it is, its best moments.
 
-    `look` gives the pictures of the source frames it is asked for, in the order asked. `times`, seconds by frame index,
-    adds clock times to the frame numbers. Without tracks the sheet says so.
+    `look` gives the pictures of the source frames it is asked for, in the order asked. `times`, seconds by frame index
+    and at last those at which the video ends, adds clock times to the frame numbers. Without tracks the sheet says so.
     """
     width = _LABEL + _PER_TRACK * _TILE
     if not tracks:
@@ -120,18 +120,21 @@ def _portrait(picture: Pixels, track: FaceTrack, row: int) -> U8:
 
 
 def _label(area: U8, track: FaceTrack, times: Sequence[float] | None) -> None:
-    first, last = int(track.frames[0]), int(track.frames[-1])
-    box_width = float(np.median(track.crops[:, 2])) / 1.5
-    lines = [f"frames {first}-{last}", f"{len(track)} frames"]
-    if times is not None and last < len(times):
-        lines.append(f"{times[first]:.2f}-{times[last]:.2f} s")
-    lines += [f"{box_width:.0f} px", f"yaw {track.yaw.min():+.0f}..{track.yaw.max():+.0f}"]
-    hidden = float((track.covered > 0.5).mean())
-    if hidden > 0:
-        lines.append(f"covered {hidden:.0%}")
     _text(area, f"{track.id}", (14, 52), 1.5, colour_of(track))
-    for i, line in enumerate(lines):
+    for i, line in enumerate(facts(track, times)):
         _text(area, line, (14, 88 + 22 * i), 0.5, (225, 225, 225))
+
+
+def facts(track: FaceTrack, times: Sequence[float] | None = None) -> list[str]:
+    """What a sheet says of a face, line by line; `times` as for `contact_sheet`. Width is that of the middle row."""
+    first, last = int(track.frames[0]), int(track.frames[-1])
+    x0, _, x1, _ = face_box(track, len(track) // 2)
+    lines = [f"frames {first}-{last}", f"{len(track)} frames"]
+    if times is not None and last + 1 < len(times):
+        lines.append(f"{times[first]:.2f}-{times[last + 1]:.2f} s")
+    lines += [f"width {x1 - x0:.0f} px", f"yaw {track.yaw.min():+.0f}..{track.yaw.max():+.0f}"]
+    hidden = float((track.covered > 0.5).mean())
+    return [*lines, f"covered {hidden:.0%}"] if hidden > 0 else lines
 
 
 def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:

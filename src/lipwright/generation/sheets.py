@@ -27,13 +27,13 @@ def face_sheet(video: Path, analysis: FaceAnalysis) -> U8:
     info = probe(video)
     assert info.video is not None
     grid = info.video.grid
-    times = np.asarray(grid.pts, np.float64) * float(grid.time_base)
+    times = [float(grid.time(frame)) for frame in range(info.video.frames + 1)]
     with open_reader(video, info) as reader:
 
         def look(frames: Sequence[int]) -> list[Picture]:
             return [frame.picture for frame in reader.at_many(frames)]
 
-        return contact_sheet(analysis.tracks, look, times.tolist())
+        return contact_sheet(analysis.tracks, look, times)
 
 
 def describe_faces(video: Path, analysis: FaceAnalysis) -> list[dict[str, float]]:

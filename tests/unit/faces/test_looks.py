@@ -15,7 +15,7 @@ from lipwright.faces import refine
 from lipwright.faces.detector import merge
 from lipwright.faces.occlusion import covered, mouth_features
 from lipwright.faces.rows import ROW, RowFile, Rows, map_rows
-from lipwright.faces.sheet import best_rows, contact_sheet, draw_track, face_box
+from lipwright.faces.sheet import best_rows, contact_sheet, draw_track, face_box, facts
 from lipwright.faces.topology import INNER_LIPS, LOWER_INNER, OUTER_LIPS, UPPER_INNER, mouth_opening
 from lipwright.faces.track import FaceTrack, quantise
 
@@ -174,6 +174,14 @@ def test_the_sheet_has_a_line_per_face_and_asks_for_each_frame_once(make_track: 
 
 def test_the_sheet_of_nobody_says_so() -> None:
     assert contact_sheet([], lambda _: []).any()
+
+
+def test_the_sheet_gives_the_width_and_the_end_of_the_last_frame(make_track: Callable) -> None:
+    track = make_track(1, range(10, 60))
+    x0, _, x1, _ = face_box(track, 25)
+    lines = facts(track, [i / 25 for i in range(61)])
+    assert "0.40-2.40 s" in lines
+    assert f"width {x1 - x0:.0f} px" in lines
 
 
 def test_best_rows_are_spread_and_avoid_bad_ones(make_track: Callable) -> None:
