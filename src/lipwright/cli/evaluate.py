@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli.here import audio_here, video_here
 from lipwright.cli.interrupt import cancelled_by_signals
 from lipwright.cli.output import print_json, print_table
 from lipwright.cli.progress import show_progress
@@ -15,9 +16,17 @@ from lipwright.progress import Progress
 
 
 def evaluate(
-    video: Annotated[Path, typer.Argument(help="The video to measure.", show_default=False)],
-    source: Annotated[Path | None, typer.Option(help="The video it was made from, to compare with.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="The speech, if it is not the video's own sound.")] = None,
+    video: Annotated[
+        Path, typer.Argument(help="The video to measure.", show_default=False, metavar="VIDEO", parser=video_here)
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(help="The video it was made from, to compare with.", metavar="VIDEO", parser=video_here),
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="The speech, if it is not the video's own sound.", metavar="FILE", parser=audio_here),
+    ] = None,
     text: Annotated[str | None, typer.Option(help="The words that are said (English), for exact p, b and m.")] = None,
     face: Annotated[int | None, typer.Option(min=1, help="The face to measure. Default: the most prominent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

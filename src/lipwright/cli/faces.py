@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli.here import video_here
 from lipwright.cli.interrupt import cancelled_by_signals
 from lipwright.cli.output import print_json, print_table
 from lipwright.cli.progress import show_progress
 
 
 def faces(
-    video: Annotated[Path, typer.Argument(help="A video or still image.", show_default=False)],
+    video: Annotated[
+        Path,
+        typer.Argument(help="A video or still image.", show_default=False, metavar="VIDEO", parser=video_here),
+    ],
     sheet: Annotated[Path | None, typer.Option(help="Draw the faces with their numbers into this PNG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -22,7 +26,10 @@ def faces(
     from lipwright.errors import NoUsableFace
     from lipwright.generation.api import analyse_faces
     from lipwright.generation.sheets import describe_faces, face_sheet
+    from lipwright.generation.targets import writable
 
+    if sheet is not None:
+        writable(sheet, "sheet")
     with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
         analysis = analyse_faces(video, progress=display, cancel=token)
     if sheet is not None:

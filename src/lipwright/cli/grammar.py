@@ -3,6 +3,7 @@
     RANGE    2-5   1:02.5-1:07   f50-f100          seconds, clock times, or frames (the last one not included)
     INPUT    speech.wav          a=speech.wav      a name is needed once there are segments
     SEGMENT  RANGE=NAME[@RANGE][/SPEAKER]          2-5=a   6-8=b@1.5-3.5   f50-f100=a/face2
+             RANGE[/SPEAKER]                       2-5     2-5/face2       where there is only one input
     SPEAKER  auto | prominent | faceN | FRAME:X,Y | FILE.json
     VOICE    NAME | PROVIDER:NAME
 
@@ -14,12 +15,12 @@ all is a `GrammarError`, which the command turns into a usage error.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lipwright.generation.asked import ONLY, BoxFile, Face, Segment, Sound, Speaker, Text
-from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent
+from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent, SyncMode
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 _TIME = r"(?:(?:[0-9]+:)?[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
@@ -89,9 +90,12 @@ def speaker(text: str) -> Speaker:
 
 
 def segment(text: str) -> Segment:
-    """`RANGE=NAME[@RANGE][/SPEAKER]`."""
+    """`RANGE=NAME[@RANGE][/SPEAKER]`; where there is only one audio, `RANGE[/SPEAKER]` means that."""
     where, equals, rest = text.partition("=")
     if not equals:
+        where, slash, who = text.partition("/")
+        if _SECONDS_RANGE.fullmatch(where) or _FRAME_RANGE.fullmatch(where):
+            return _segment(time_range(where), None, None, speaker(who) if slash else None)
         raise GrammarError(f"'{text}' is not a segment; write RANGE=NAME, as in 2-5=a or f50-f100=a@1.5-3.5/face2")
     sound, slash, who = rest.partition("/")
     name, at, crop = sound.partition("@")
@@ -100,15 +104,40 @@ def segment(text: str) -> Segment:
     cropped = time_range(crop) if at else None
     if cropped is not None and cropped.frames:
         raise GrammarError(f"segment '{text}' crops its audio by frames; audio is cropped in seconds, as in a@1.5-3.5")
-    shown = time_range(where)
+    return _segment(time_range(where), name, cropped, speaker(who) if slash else None)
+
+
+def _segment(shown: Range, name: str | None, cropped: Range | None, who: Speaker | None) -> Segment:
     return Segment(
         int(shown.start) if shown.frames else shown.start,
         int(shown.stop) if shown.frames else shown.stop,
         name,
         crop=(cropped.start, cropped.stop) if cropped is not None else None,
         frames=shown.frames,
-        speaker=speaker(who) if slash else None,
+        speaker=who,
     )
+
+
+def join(segments: Sequence[Segment], written: Sequence[str], sounds: Mapping[str, Sound]) -> None:
+    """Raise `GrammarError` where the segments and the `sounds` they name miss each other for want of a name."""
+    for segment, text in zip(segments, written, strict=True):
+        if segment.audio is None and len(sounds) > 1:
+            raise GrammarError(f"segment '{text}' has to name its audio, one of {', '.join(sounds)}, as in {text}=NAME")
+        if segment.audio not in (None, ONLY) and list(sounds) == [ONLY]:
+            only = sounds[ONLY]
+            option, value = ("--text", f'"{only.script}"') if isinstance(only, Text) else ("--audio", str(only))
+            raise GrammarError(
+                f"segment '{text}' names '{segment.audio}', but no audio or text has that name; "
+                f"name it with {option} {segment.audio}={value}"
+            )
+
+
+def sync_mode(text: str) -> SyncMode:
+    """The mode that `text` names."""
+    try:
+        return SyncMode(text)
+    except ValueError:
+        raise GrammarError(f"'{text}' is not a sync mode; write one of {', '.join(SyncMode)}") from None
 
 
 def sounds(audio: Sequence[str], text: Sequence[str], voice: Sequence[str]) -> dict[str, Sound]:

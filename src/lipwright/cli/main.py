@@ -28,7 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("sync")(sync.sync)
+# What is too many is left to the command, which can tell what it should have been.
+app.command("sync", context_settings={"allow_extra_args": True})(sync.sync)
 app.command("probe")(probe.probe)
 app.command("faces")(faces.faces)
 app.command("speak")(speech.speak)
@@ -114,7 +115,7 @@ def described(error: LipwrightError) -> dict[str, object]:
 
 
 def sentence(error: LipwrightError) -> str:
-    """What went wrong and what to do about it, one line per fault of a request."""
+    """What went wrong and what to do about it, one line per fault of a request; every line starts alike."""
     if isinstance(error, RequestError):
         lines = [
             fault.message if fault.field in fault.message else f"{fault.field}: {fault.message}"
@@ -122,5 +123,5 @@ def sentence(error: LipwrightError) -> str:
         ]
     else:
         lines = [error.message]
-    text = "\n".join(" ".join(line.split()) for line in lines)
-    return f"Error: {text}" + (f" {error.suggestion}" if error.suggestion else "")
+    text = "\n".join("Error: " + " ".join(line.split()) for line in lines)
+    return text + (f" {error.suggestion}" if error.suggestion else "")

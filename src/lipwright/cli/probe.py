@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lipwright.cli.here import video_here
 from lipwright.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def probe(
-    file: Annotated[Path, typer.Argument(help="A video, still image or audio file.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A video, still image or audio file.", show_default=False, metavar="FILE", parser=video_here
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in a media file: size, timing, colour, sound."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lipwright.cli.grammar import spoken
+from lipwright.cli.here import audio_here
 from lipwright.cli.interrupt import cancelled_by_signals
 from lipwright.cli.output import print_json, print_table
 from lipwright.cli.progress import show_progress
@@ -61,15 +62,18 @@ def voices(as_json: Json = False) -> None:
 
 
 def visemes(
-    audio: Annotated[Path, typer.Argument(help="Speech.", show_default=False)],
+    audio: Annotated[Path, typer.Argument(help="Speech.", show_default=False, metavar="AUDIO", parser=audio_here)],
     plot: Annotated[Path | None, typer.Option(help="Draw waveform, visemes and mouth opening into this PNG.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show the mouth shapes that Lipwright hears in a piece of speech."""
     from lipwright.generation.listen import runs, sound_for_recognition
+    from lipwright.generation.targets import writable
     from lipwright.speech.recognise import recognise
 
+    if plot is not None:
+        writable(plot, "plot")
     with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
         samples = sound_for_recognition(audio)
         track = recognise(samples, progress=Progress(display, token))

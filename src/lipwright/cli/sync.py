@@ -10,8 +10,10 @@ import typer
 
 from lipwright.cli import grammar
 from lipwright.cli.interrupt import cancelled_by_signals
+from lipwright.cli.notes import notes
 from lipwright.cli.output import print_json
 from lipwright.cli.progress import show_progress
+from lipwright.cli.typed import as_typed
 from lipwright.errors import RequestError
 from lipwright.generation.asked import ONLY, Choices, build_request
 from lipwright.progress import Progress
@@ -19,8 +21,11 @@ from lipwright.timeline.options import SyncMode
 
 if TYPE_CHECKING:
     from lipwright.generation.generate import Result
+    from lipwright.timeline.request import GenerationRequest
 
-Video = Annotated[Path | None, typer.Argument(help="The video (or still image) to change.", show_default=False)]
+Video = Annotated[
+    str | None, typer.Argument(help="The video (or still image) to change.", show_default=False, metavar="VIDEO")
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The MP4 to write.", show_default=False)]
 Audio = Annotated[
     list[str] | None,
@@ -46,7 +51,10 @@ Body = Annotated[
     Path | None, typer.Option("--request", help="A JSON request as the API takes it, with local paths as url.")
 ]
 SyncModeOption = Annotated[
-    SyncMode | None, typer.Option(help="What happens if a segment and its audio differ in length. Default: bounce.")
+    str | None,
+    typer.Option(
+        metavar="|".join(SyncMode), help="What happens if a segment and its audio differ in length. Default: bounce."
+    ),
 ]
 Temperature = Annotated[float | None, typer.Option(min=0, max=1, help="How lively the lips move. Default: 0.5.")]
 SpeakerOption = Annotated[
@@ -77,6 +85,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 def sync(
+    context: typer.Context,
     output: Output,
     video: Video = None,
     audio: Audio = None,
@@ -105,6 +114,9 @@ def sync(
     lipwright sync in.mp4 --text hi="Hello world" --voice hi=heart --segment 0-3=hi -o out.mp4
     lipwright sync --request body.json -o out.mp4
     """
+    if context.args:
+        stray = context.args[0]
+        raise typer.BadParameter(f"'{stray}' is one too many; speech is given as --audio {stray}", param_hint="VIDEO")
     if request is not None:
         extra = [audio, text, voice, segment, sync_mode, temperature, speaker, preserve_timing, background]
         if video is not None or any(value is not None for value in (*extra, occlusion_detection)):
@@ -116,8 +128,9 @@ def sync(
     try:
         sounds = grammar.sounds(audio or [], text or [], voice or [])
         segments = [grammar.segment(one) for one in segment or []]
+        grammar.join(segments, segment or [], sounds)
         choices = Choices(
-            sync_mode=sync_mode,
+            sync_mode=grammar.sync_mode(sync_mode) if sync_mode is not None else None,
             temperature=temperature,
             speaker=grammar.speaker(speaker) if speaker is not None else None,
             occlusion_detection=occlusion_detection,
@@ -130,18 +143,21 @@ def sync(
     from lipwright.generation.generate import Settings, generate
     from lipwright.timeline.body import parse_request
 
-    if request is not None:
-        asked = parse_request(_json_file(request))
-    else:
-        if not sounds:
-            raise typer.BadParameter("give at least one --audio or --text", param_hint="--audio")
-        assert video is not None
-        only = sounds[ONLY] if list(sounds) == [ONLY] else sounds
-        asked = build_request(video, only, segments, choices)
-    settings = Settings(engine=engine, quality=quality, report=report, debug_overlay=debug_overlay)
-    with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
-        result = generate(asked, output, settings, Progress(display, token))
-    _tell(result, as_json)
+    if request is None and not sounds:
+        raise typer.BadParameter("give at least one --audio or --text", param_hint="--audio")
+    try:
+        if request is not None:
+            asked = parse_request(_json_file(request))
+        else:
+            assert video is not None
+            only = sounds[ONLY] if list(sounds) == [ONLY] else sounds
+            asked = build_request(video, only, segments, choices)
+        settings = Settings(engine=engine, quality=quality, report=report, debug_overlay=debug_overlay)
+        with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
+            result = generate(asked, output, settings, Progress(display, token))
+    except RequestError as error:
+        raise as_typed(error, segment or [], speaker, voice or []) from None
+    _tell(result, asked, as_json)
 
 
 def _json_file(path: Path) -> object:
@@ -153,7 +169,7 @@ def _json_file(path: Path) -> object:
         raise RequestError(f"The request {path.name!r} is not JSON: {error}.", field="request") from None
 
 
-def _tell(result: Result, as_json: bool) -> None:
+def _tell(result: Result, asked: GenerationRequest, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -170,6 +186,6 @@ def _tell(result: Result, as_json: bool) -> None:
             }
         )
         return
-    for warning in result.report.warnings:
+    for warning in (*result.report.warnings, *notes(result, asked)):
         typer.echo(f"Note: {warning}", err=True)
     typer.echo(str(result.output))

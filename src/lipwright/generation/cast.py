@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lipwright.engines.base import FrameTask
 from lipwright.faces.track import FaceTrack
 from lipwright.generation.ranges import Range, merged
@@ -127,6 +130,14 @@ class Cast:
     def of_segment(self, segment: int) -> list[Role]:
         """The roles of the segment with this index."""
         return [role for role in self.roles if role.drive.segment == segment]
+
+    def most_faces(self, shown: Sequence[NDArray[np.int32]]) -> int:
+        """The most faces on one driven source frame; `shown` holds the ascending frames of every face."""
+        driven = np.unique([task.source for role in self.roles for task in role.tasks])
+        counts = np.zeros(len(driven), np.int64)
+        for frames in shown:
+            counts += np.isin(driven, frames)
+        return int(counts.max(initial=0))
 
     def _parts(self, frame: OutputFrame) -> list[tuple[LipDrive, _Part]]:
         shot = self._shot(frame.source)

@@ -83,12 +83,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a generation made."""
+    """What a generation made.
+
+    `faces_at_once` is how many faces there are on that driven source frame which has the most of them.
+    """
 
     output: Path
     report: QualityReport
     report_path: Path
     debug_overlay: Path | None = None
+    faces_at_once: int = 1
 
 
 def generate(
@@ -155,7 +159,8 @@ class _Generation:
             )
         )
         write_report(report, self.made.report)
-        return Result(self.made.output, report, self.made.report, self.made.overlay)
+        crowd = roles.most_faces([track.frames for track in analysis.tracks])
+        return Result(self.made.output, report, self.made.report, self.made.overlay, crowd)
 
     def _render(
         self,

@@ -24,18 +24,24 @@ def targets(output: Path, report: Path | None, overlay: Path | None) -> Targets:
         OutputError: a name or folder that cannot be written to.
     """
     for path, what in ((output, "output"), (overlay, "debug overlay")):
-        if path is not None and path.suffix.lower() not in (".mp4", ".m4v"):
+        if path is not None and not path.is_dir() and path.suffix.lower() not in (".mp4", ".m4v"):
             raise OutputError(f"The {what} is {path.name!r}; its name has to end in .mp4.", field=what)
+    writable(output)
     report = report or output.with_name(f"{output.stem}.report.json")
     made = [path for path in (output, report, overlay) if path is not None]
     for path in made:
-        if path.is_dir():
-            raise OutputError(f"{str(path)!r} is a folder; a file name is needed.", field="output")
-        if not path.parent.is_dir():
-            raise OutputError(f"The folder {str(path.parent)!r} does not exist.", field="output")
+        writable(path)
     if len({path.resolve() for path in made}) < len(made):
         raise OutputError("The output, the report and the debug overlay have to be different files.", field="output")
     return Targets(output, report, overlay)
+
+
+def writable(path: Path, field: str = "output") -> None:
+    """Raise `OutputError` if `path` is a folder or lies in none."""
+    if path.is_dir():
+        raise OutputError(f"{str(path)!r} is a folder; a file name is needed.", field=field)
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {str(path.parent)!r} does not exist.", field=field)
 
 
 def keep_inputs(made: Targets, inputs: list[Path]) -> None:

@@ -8,9 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipwright.cli.grammar import GrammarError, Range, named, seconds, segment, sounds, speaker, time_range
+from lipwright.cli.grammar import (
+    GrammarError,
+    Range,
+    join,
+    named,
+    seconds,
+    segment,
+    sounds,
+    speaker,
+    sync_mode,
+    time_range,
+)
 from lipwright.generation.asked import BoxFile, Face, Segment, Text
-from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent
+from lipwright.timeline.options import ActiveSpeaker, PointOnFrame, Prominent, SyncMode
 
 
 @pytest.mark.parametrize(
@@ -92,13 +103,18 @@ def test_what_is_not_a_speaker_is_named(text: str) -> None:
         ("f50-f100=a/face2", Segment(50, 100, "a", frames=True, speaker=Face(2))),
         ("1:00-1:02=a@0-2/auto", Segment(60, 62, "a", crop=(0, 2), speaker=ActiveSpeaker())),
         ("0-1=a/d/b.json", Segment(0, 1, "a", speaker=BoxFile("d/b.json"))),
+        ("0-1.5", Segment(0, 1.5)),
+        ("f1-f9/face2", Segment(1, 9, frames=True, speaker=Face(2))),
     ],
 )
 def test_segments(text: str, value: Segment) -> None:
     assert segment(text) == value
 
 
-@pytest.mark.parametrize("text", ["2-5", "2-5=", "2-5=@1-2", "x=a", "2-5=a@", "2-5=a@f1-f2", "2-5=a/", "2-5=a b"])
+@pytest.mark.parametrize(
+    "text",
+    ["2", "a", "2-5/", "2-5/x", "2-5@1-2", "2-5=", "2-5=@1-2", "x=a", "2-5=a@", "2-5=a@f1-f2", "2-5=a/", "2-5=a b"],
+)
 def test_malformed_segments_are_refused(text: str) -> None:
     with pytest.raises(GrammarError):
         segment(text)
@@ -113,6 +129,24 @@ def test_one_sound_needs_no_name_and_several_do() -> None:
     assert sounds(["a=x.wav"], ["b=Hello"], ["heart"]) == {"a": "x.wav", "b": Text("Hello", voice="heart")}
     with pytest.raises(GrammarError, match="needs a name"):
         sounds(["x.wav", "y.wav"], [], [])
+
+
+def test_segments_and_sounds_find_each_other() -> None:
+    one = {"audio": "speech.wav"}
+    join([Segment(0, 1), Segment(1, 2, "audio")], ["0-1", "1-2=audio"], one)
+    join([Segment(0, 1, "c")], ["0-1=c"], {"a": "x", "b": "y"})  # which names there are is told by the timeline
+    with pytest.raises(GrammarError, match=r"--audio a=speech\.wav"):
+        join([Segment(2, 3, "a")], ["2-3=a"], one)
+    with pytest.raises(GrammarError, match='--text a="Hi"'):
+        join([Segment(2, 3, "a")], ["2-3=a"], {"audio": Text("Hi")})
+    with pytest.raises(GrammarError, match="one of a, b"):
+        join([Segment(2, 3)], ["2-3"], {"a": "x", "b": "y"})
+
+
+def test_a_sync_mode_is_one_of_five() -> None:
+    assert sync_mode("cut_off") is SyncMode.CUT_OFF
+    with pytest.raises(GrammarError, match="'cutoff' is not a sync mode; write one of bounce, loop, cut_off"):
+        sync_mode("cutoff")
 
 
 def test_voices_belong_to_texts() -> None:
