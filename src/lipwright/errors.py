@@ -31,6 +31,7 @@ message; `suggestion` tells the user what to do next.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,7 +80,8 @@ class RequestError(LipwrightError):
 
     @classmethod
     def of(cls, faults: list[Fault]) -> RequestError:
-        """The error for one or more faults; its class is that of the first fault's code."""
+        """The error for one or more faults, in the order of their fields; its class is that of the first one's code."""
+        faults = sorted(faults, key=_place)
         kind = next((k for k in _request_kinds(RequestError) if k.code == faults[0].code), RequestError)
         return kind(faults=tuple(faults))
 
@@ -214,6 +216,16 @@ class Cancelled(LipwrightError):
 
     code = "generation_cancelled"
     status = 499
+
+
+_SEGMENT = re.compile(r"segments\[([0-9]+)\]")
+
+
+def _place(fault: Fault) -> tuple[int, int]:
+    """Where a fault is told: the inputs and all else as found, then the segments by number, options last."""
+    if segment := _SEGMENT.match(fault.field):
+        return 1, int(segment[1])
+    return (2, 0) if fault.field.startswith("options") else (0, 0)
 
 
 def _request_kinds(root: type[RequestError]) -> list[type[RequestError]]:

@@ -8,7 +8,7 @@ number on the sheet.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -146,7 +146,9 @@ def build_request(
         RequestError: values that cannot be read at all, all of them in one error; what they add up to is checked by
             `lipwright.timeline.validate`.
     """
-    faults: list[Fault] = []
+    faults: list[Fault] = list(_not_understood(video, audio, segments))
+    if faults:
+        raise RequestError.of(faults)
     named = isinstance(audio, Mapping)
     sounds: Mapping[str, Sound] = audio if isinstance(audio, Mapping) else {ONLY: audio}
     inputs = tuple(_sound(ref, sound, named or bool(segments)) for ref, sound in sounds.items())
@@ -158,6 +160,24 @@ def build_request(
     return GenerationRequest(
         video=VisualInput(url=os.fspath(video)), audio=inputs, segments=tuple(asked), options=options
     )
+
+
+def _not_understood(video: object, audio: object, segments: object) -> Iterator[Fault]:
+    """What is of another kind than it has to be: callers without a type checker learn it here in words."""
+    if not isinstance(video, str | os.PathLike):
+        yield Fault("video", f"video is {video!r}; it has to be a path.")
+    for field, sound in (
+        ((f"audio[{name!r}]", one) for name, one in audio.items()) if isinstance(audio, Mapping) else [("audio", audio)]
+    ):
+        if not isinstance(sound, str | os.PathLike | Text):
+            yield Fault(field, f"{field} is {sound!r}; it has to be a path or a Text, or several of them by name.")
+    if isinstance(segments, str) or not isinstance(segments, Sequence):
+        yield _fault("segments", f"segments is {segments!r}; it has to be a list of Segment.")
+        return
+    for index, segment in enumerate(segments):
+        if not isinstance(segment, Segment):
+            field = f"segments[{index}]"
+            yield _fault(field, f"{field} is {segment!r}; it has to be a Segment, as in Segment(2, 5, 'a').")
 
 
 def _sound(ref: str, sound: Sound, named: bool) -> AudioInput | TextInput:

@@ -6,6 +6,7 @@ Everything is made on the spot: the source video from a public-domain photograph
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -58,14 +59,27 @@ class Demo:
 
 
 def demonstrate(folder: Path, progress: Progress | None = None) -> Demo:
-    """Make the demonstration in `folder`, which is created.
+    """Make the demonstration in `folder`, which is created; if it fails, what this made is removed again.
 
     Raises:
         ModelFileError: the portrait or the models are not there. OutputError: the folder cannot be written to.
     """
-    progress = progress or Progress()
-    folder.mkdir(parents=True, exist_ok=True)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     source = folder / "source.mp4"
+    fresh = not source.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _made(folder, source, progress or Progress())
+    except BaseException:
+        with suppress(OSError):  # what is not empty, or not ours to remove, stays
+            if fresh and not (folder / "demo.mp4").exists():
+                source.unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()
+        raise
+
+
+def _made(folder: Path, source: Path, progress: Progress) -> Demo:
     write_source(source, progress)
     voices = TextToSpeech().two_voices()
     texts = {f"line{n}": Text(line, voice.id) for n, (line, voice) in enumerate(zip(LINES, voices, strict=True), 1)}

@@ -279,9 +279,9 @@ class QualityReport:
         return decode(cls, document)
 
     @classmethod
-    def read(cls, path: Path) -> QualityReport:
+    def read(cls, path: str | Path) -> QualityReport:
         """The report in the file `path`."""
-        return cls.from_json(path.read_text(encoding="utf-8"))
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
 def _rate(done: int, seconds: float) -> float | None:

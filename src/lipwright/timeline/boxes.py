@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from lipwright.errors import Fault, RequestError
+from lipwright.errors import FaceSelectionInvalid, Fault, RequestError
 from lipwright.timeline.body_options import FACE, read_boxes
 from lipwright.timeline.fields import Fields, shown
 from lipwright.timeline.options import BoxesAt, BoxPerFrame, Options
@@ -24,22 +24,29 @@ def with_boxes(request: GenerationRequest, load: Callable[[str], object]) -> Gen
 
     Raises:
         RequestError: a document that is not `{"bounding_boxes": [...]}` or a bare array of boxes; and whatever `load`
-            raises.
+            raises, a `FaceSelectionInvalid` with the field that asked for the boxes.
     """
     faults: list[Fault] = []
     known: dict[str, BoxPerFrame | None] = {}
 
-    def resolved(options: Options, path: str) -> Options:
+    def resolved(options: Options, path: str, speaker: str) -> Options:
         if not isinstance(options.speaker, BoxesAt):
             return options
         url = options.speaker.url
         if url not in known:
-            known[url] = _read(load(url), f"{path}.active_speaker_detection.bounding_boxes_url", faults)
+            try:
+                document = load(url)
+            except FaceSelectionInvalid as error:
+                raise FaceSelectionInvalid(error.message, field=speaker, suggestion=error.suggestion) from None
+            known[url] = _read(document, f"{path}.active_speaker_detection.bounding_boxes_url", faults)
         return replace(options, speaker=known[url])
 
-    options = resolved(request.options, "options")
+    options = resolved(request.options, "options", "speaker")
     segments = tuple(
-        replace(segment, options=resolved(segment.options, f"segments[{index}].optionsOverride"))
+        replace(
+            segment,
+            options=resolved(segment.options, f"segments[{index}].optionsOverride", f"segments[{index}].speaker"),
+        )
         for index, segment in enumerate(request.segments)
     )
     if faults:

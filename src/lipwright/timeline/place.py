@@ -140,8 +140,8 @@ def _place(
             )
     else:
         wanted = segment.crop or Span(Fraction(0), length)
-        audio = Span(wanted.start, min(wanted.stop, length))
-        if wanted.start > length or (wanted.start == length and wanted.duration > 0):
+        audio = Span(min(wanted.start, length), min(wanted.stop, length))
+        if wanted.start >= length and wanted.duration > 0:  # none of it, which means silence, is there anywhere
             faults.append(
                 Fault(
                     f"{name}.audioInput",
@@ -151,7 +151,7 @@ def _place(
                 )
             )
             return None
-        if wanted.stop > length:
+        if wanted.stop > length and wanted.duration > 0:
             happened.append(
                 f"{name}.audioInput ends at {seconds(wanted.stop)}, after audio {segment.ref!r}; "
                 f"it was shortened to {seconds(length)}."

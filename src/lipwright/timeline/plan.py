@@ -108,7 +108,7 @@ class _Walk:
         for run in runs:
             self._add(run, one.index, (drive,))
         self.frame = one.stop
-        self.outcome[one.index] = (output, drive.audio, _told(one, length, made, drive.audio, still=self.still))
+        self.outcome[one.index] = (output, drive.audio, self._told(one, length, made, drive.audio))
 
     def pinned(self, group: list[Placed]) -> None:
         """Segments that keep their place and length; where they overlap several faces move."""
@@ -121,7 +121,7 @@ class _Walk:
             self.outcome[one.index] = (
                 output,
                 drives[-1].audio,
-                _told(one, made, made, drives[-1].audio, still=self.still),
+                self._told(one, made, made, drives[-1].audio),
             )
         edges = sorted({edge for one in group for edge in (one.first, one.stop)})
         for first, stop in pairwise(edges):
@@ -157,6 +157,27 @@ class _Walk:
         audio = Span(one.audio.start, min(one.audio.stop, one.audio.start + output.duration))
         return LipDrive(one.index, one.ref, audio, output, one.options)
 
+    def _told(self, one: Placed, length: Fraction, made: Fraction, audio: Span) -> tuple[str, ...]:
+        """Sentences on how the segment, `length` seconds of source, became `made` seconds of output.
+
+        A still has no length of its own and no sync mode, so as a whole it is never lengthened or shortened.
+        """
+        whole = one.index < 0
+        name, of_it = ("The video", "the video") if whole else (f"segments[{one.index}]",) * 2
+        how = "" if self.still else f" ({one.options.sync_mode.value})"
+        change = f"from {seconds(length)} to {seconds(made)}{how}"
+        told = []
+        if not (self.still and whole):
+            if made > length:
+                told.append(f"{name} was lengthened {change} to hold its audio.")
+            elif made < length:
+                told.append(f"{name} was shortened {change}, the length of its audio.")
+        if one.audio.duration - audio.duration > self.frame_duration:  # less is mere rounding to frames
+            told.append(
+                f"The audio of {of_it} was cut from {seconds(one.audio.duration)} to {seconds(audio.duration)}."
+            )
+        return tuple(told)
+
     def _out_at(self, frame: int) -> Fraction:
         """Where source frame `frame`, which lies in a gap or at an edge, starts in the output."""
         for clip in self.clips:
@@ -168,23 +189,3 @@ class _Walk:
 
     def _time(self, frame: int) -> Fraction:
         return self.grid.time(frame)
-
-
-def _told(one: Placed, length: Fraction, made: Fraction, audio: Span, *, still: bool) -> tuple[str, ...]:
-    """Sentences on how the segment, `length` seconds of source, became `made` seconds of output.
-
-    A still has no length of its own and no sync mode, so as a whole it is never lengthened or shortened.
-    """
-    whole = one.index < 0
-    name, of_it = ("The video", "the video") if whole else (f"segments[{one.index}]",) * 2
-    how = "" if still else f" ({one.options.sync_mode.value})"
-    change = f"from {seconds(length)} to {seconds(made)}{how}"
-    told = []
-    if not (still and whole):
-        if made > length:
-            told.append(f"{name} was lengthened {change} to hold its audio.")
-        elif made < length:
-            told.append(f"{name} was shortened {change}, the length of its audio.")
-    if audio.duration < one.audio.duration:
-        told.append(f"The audio of {of_it} was cut from {seconds(one.audio.duration)} to {seconds(audio.duration)}.")
-    return tuple(told)

@@ -219,8 +219,11 @@ def overlap_fault(one: int, other: int, amount: str, reason: str) -> Fault:
 def may_not_overlap(pinned: bool, one: SpeakerChoice | BoxesAt | None, other: SpeakerChoice | BoxesAt | None) -> str:
     """Why segments with these speakers, both `pinned` or not, may not overlap; empty if they may (decision D2)."""
     if not pinned:
-        return "segments may overlap only with preserve_timing"
+        return (
+            "segments may overlap only with preserve_timing, "
+            "and then each must name a different speaker, by a face number, a point or boxes"
+        )
     named = all(isinstance(speaker, PointOnFrame | BoxPerFrame | BoxesAt) for speaker in (one, other))
     if not named or one == other:
-        return "overlapping segments must each name a different speaker, by a point or by boxes"
+        return "overlapping segments must each name a different speaker, by a face number, a point or boxes"
     return ""

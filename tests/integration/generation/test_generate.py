@@ -232,6 +232,7 @@ def test_faces_named_by_number_are_looked_for_once(stage: Stage) -> None:
     segments = [Segment(0, 1, speaker=Face(1)), Segment(1, 2, speaker=Face(2)), Segment(2, 3, speaker=Face(1))]
     result = run(stage, stage.clip(), stage.speech(1.0), segments)
     assert [segment.face for segment in result.report.segments] == [1, 2, 1]
+    assert result.faces_at_once == 2
     assert [list(ranges) for ranges in stage.analysed] == [[(0, 75)], [(0, 75)]]  # to choose, then to render
 
 

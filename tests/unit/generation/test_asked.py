@@ -90,6 +90,16 @@ def test_everything_that_cannot_be_read_is_told_at_once() -> None:
     ]
 
 
+def test_values_of_another_kind_are_refused_in_words() -> None:
+    with pytest.raises(RequestError, match=r"audio is None; it has to be a path"):
+        build_request("v", None)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="segments is 5; it has to be a list"):
+        build_request("v", "a", 5)  # type: ignore[arg-type]
+    with pytest.raises(RequestError) as caught:
+        build_request(None, {"a": "x", "b": 1}, [(2, 5, "a"), Segment(0, 1)])  # type: ignore[arg-type, list-item, dict-item]
+    assert [fault.field for fault in caught.value.faults] == ["video", "audio['b']", "segments[0]"]
+
+
 def test_an_unknown_speaker_name_is_refused() -> None:
     with pytest.raises(RequestError, match="'him'"):
         build_request("v", "a", [], Choices(speaker="him"))  # type: ignore[arg-type]

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from lipwright.errors import Cancelled
+from lipwright.generation import demo
 from lipwright.generation.stopwatch import Stopwatch, peak_memory
 from lipwright.generation.workspace import workspace
+from lipwright.progress import Progress
 
 
 def test_a_workspace_is_private_and_gone_afterwards(tmp_path: Path) -> None:
@@ -63,3 +66,23 @@ def test_peak_memory_is_in_bytes() -> None:
     peak = peak_memory()
     assert peak is not None
     assert 10**7 < peak < 10**11
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_demonstration_that_is_stopped_leaves_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    folder = tmp_path / "new" / "demo"
+    if there:
+        folder.mkdir(parents=True)
+        (folder / "mine.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+
+    def stopped(path: Path, progress: Progress) -> None:
+        path.touch()
+        raise Cancelled
+
+    monkeypatch.setattr(demo, "write_source", stopped)
+    with pytest.raises(Cancelled):
+        demo.demonstrate(folder)
+    assert sorted(tmp_path.rglob("*")) == before

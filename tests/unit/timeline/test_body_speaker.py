@@ -13,7 +13,7 @@ from tests.unit.timeline.bodies import (
     the_fault,
 )
 
-from lipwright.errors import RequestError
+from lipwright.errors import FaceSelectionInvalid, RequestError
 from lipwright.timeline.body import parse_request
 from lipwright.timeline.boxes import with_boxes
 from lipwright.timeline.options import ActiveSpeaker, BoxesAt, BoxPerFrame, PointOnFrame, Prominent
@@ -99,3 +99,18 @@ def test_boxes_behind_a_reference_are_read_once() -> None:
         with pytest.raises(RequestError) as caught:
             with_boxes(request, lambda _url, bad=bad: bad)
         assert caught.value.faults[0].code == FACE
+
+
+def test_boxes_that_cannot_be_had_are_told_of_the_segment_that_wants_them() -> None:
+    asd = {"active_speaker_detection": {"bounding_boxes_url": "b.json"}}
+
+    def load(url: str) -> object:
+        raise FaceSelectionInvalid("There is no face 9.", suggestion="Look.")
+
+    for asked, field in (
+        (body(one(0, 1), one(2, 3, optionsOverride=asd)), "segments[1].speaker"),
+        (body(one(0, 1), options=asd), "speaker"),
+    ):
+        with pytest.raises(FaceSelectionInvalid, match=r"There is no face 9\.") as caught:
+            with_boxes(parse_request(asked), load)
+        assert (caught.value.field, caught.value.suggestion) == (field, "Look.")

@@ -75,11 +75,41 @@ def test_a_crop_that_ends_after_the_audio_is_shortened_and_reported() -> None:
     assert "it was shortened to 4 s" in edl.segments[0].happened[0]
 
 
-@pytest.mark.parametrize("crop", [span(4, 5), span(6, 9), span(6, 6)])
+@pytest.mark.parametrize("crop", [span(4, 5), span(6, 9)])
 def test_a_crop_wholly_after_the_audio_is_an_error(crop: Span) -> None:
     with pytest.raises(TrimInvalid) as caught:
         planned(at(0, 5, crop=crop))
     assert caught.value.faults[0].field == "segments[0].audioInput"
+
+
+@pytest.mark.parametrize("crop", [span(0, 0), span(2, 2), span(4, 4), span(6, 6)])
+def test_a_crop_of_no_length_means_silence_wherever_it_is(crop: Span) -> None:
+    edl = planned(at(0, 5, crop=crop))
+    assert edl.segments[0].audio.duration == 0
+    assert edl.segments[0].audio_requested == crop
+    assert edl.segments[0].output == span(0, 5)
+    assert edl.segments[0].happened == ()
+    assert edl.sound[0].content == Silence()
+
+
+def test_audio_that_is_a_frame_longer_is_no_news() -> None:
+    assert planned(at(0, 1.96, crop=span(0, 2), preserve_timing=True)).warnings == ()
+    (told,) = planned(at(0, 1.92, crop=span(0, 2), preserve_timing=True)).warnings
+    assert told == "The audio of segments[0] was cut from 2 s to 1.92 s."
+
+
+def test_faults_come_in_the_order_of_their_fields() -> None:
+    segments = (at(0, 2), at(1, 3), SegmentRequest(span(5, 4), "a"), at(6, 7, "z"))
+    faults = faults_of(request(*segments, options=Options(temperature=2)))
+    told = RequestError.of(faults).faults
+    assert [fault.field for fault in told] == [
+        "segments[1]",
+        "segments[2]",
+        "segments[3].audioInput.refId",
+        "options.temperature",
+    ]
+    assert "preserve_timing" in told[0].message
+    assert "different speaker" in told[0].message
 
 
 def test_all_faults_of_the_media_come_together() -> None:
