@@ -33,6 +33,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Measure how well the lips of a video follow its speech; works on any talking video."""
+    from lipwright.quality.evaluate import NEEDS_RENDER
     from lipwright.quality.evaluate import evaluate as measure
     from lipwright.quality.report import METERS
 
@@ -42,9 +43,13 @@ def evaluate(
         print_json(json.loads(found.to_json()))
         return
     rows = []
-    for name in METERS:
+    for name in (name for name in METERS if name not in NEEDS_RENDER):
         value = getattr(found.meters, name)
         rows.append((name, "-" if value is None else f"{value:g}", found.meters.unmeasured.get(name, "")))
+    which = f"face {found.face} of {found.faces}"
+    if face is None and found.faces > 1:
+        which += " (the most prominent; `lipwright faces` shows them, --face chooses another)"
+    typer.echo(f"Measured {which} on {found.read} of {found.frames} frames.")
     print_table(("figure", "value", "why not measured"), rows)
     for warning in found.warnings:
         typer.echo(f"Note: {warning}", err=True)

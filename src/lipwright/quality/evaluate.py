@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.errors import AudioInvalid, MediaError, NoUsableFace
+from lipwright.errors import AudioInvalid, MediaError, NoUsableFace, RequestError
 from lipwright.faces.analysis import FaceAnalysis, analyse
 from lipwright.faces.track import FaceTrack
 from lipwright.media.audio import load_mono
@@ -28,6 +28,7 @@ from lipwright.quality.channel import NAN, Channel, Drive, Sample, readings_of
 from lipwright.quality.codec import dumps
 from lipwright.quality.meters.lips import normalise
 from lipwright.quality.meters.sharpness import gradient_strength
+from lipwright.quality.origin import STRANGE, edited, strangeness
 from lipwright.quality.report import METERS, SCHEMA, Meters, Unmeasured
 from lipwright.quality.speech import SpeechReference
 from lipwright.speech.pocket import align
@@ -39,7 +40,8 @@ F64 = NDArray[np.float64]
 PHASE: Final = "evaluate"
 _RATE: Final = 16_000
 _NEEDS_SOURCE: Final = ("jitter_ratio", "sharpness_ratio", "source_leak")
-_NEEDS_RENDER: Final = ("edge_step", "edge_step_worst", "boundary_jump", "coverage")
+NEEDS_RENDER: Final = ("edge_step", "edge_step_worst", "boundary_jump", "coverage")
+"""Figures that nobody can take from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class Evaluation:
     Attributes:
         name: of the file.
         face: id of the face that was measured, of `faces` found.
-        frames: of the file; `read` of them showed the face and lay in the spans looked at.
+        frames: of the file; `read` of them showed the face and were to be measured.
+        differing: how many frames lie in stretches where the mouth differs from the source; None if that is not known.
         speech: what read the speech: "forced alignment", a recogniser, or None without sound.
         seconds_of_speech: length of the speech it was held against.
         meters: the figures.
@@ -62,6 +65,7 @@ class Evaluation:
     faces: int
     frames: int
     read: int
+    differing: int | None = None
     speech: str | None
     seconds_of_speech: float
     meters: Meters
@@ -137,39 +141,44 @@ def examine(
 
     Args:
         video: the file.
-        source: the video it was made from, to compare sharpness and jitter with.
+        source: the video it was made from, to compare sharpness and jitter with. If both have as many frames and only
+            some show another mouth than the source, those alone are measured.
         audio: the speech it should say, if that is not simply the video's own sound.
         text: the words of the speech (English); p, b and m then come from a forced alignment.
         face: id of the face to measure; default the most prominent.
         spans: start and stop in seconds of the parts to look at; default everything.
         audio_at: when in the video `audio` begins, seconds.
-        progress: phases "faces", "speech" and "evaluate".
+        progress: phases "faces", "compare" (with a source), "speech" and "evaluate".
 
     Raises:
         MediaError: a file cannot be read, or has no picture.
         NoUsableFace: no face was found in the video (or in the source).
-        RequestError: `text` cannot be aligned with the speech.
+        RequestError: `text` cannot be aligned with the speech, or the video was not made from `source`.
     """
     progress = progress or Progress()
     info = _probed(video)
     speech, seconds = _speech(video, info, audio, text, progress)
     clip = _open(video, progress)
     track = _face(clip, face)
-    before = _open(source, progress) if source is not None else None
-    origin = _face(before, None) if before is not None else None
+    before = _open(source, progress, clip) if source is not None else None
+    paired = before is not None and before.video.frames == clip.video.frames
+    origin = _origin(before, track, paired) if before is not None else None
+    differs = _differing(clip, before, track, progress) if before is not None and paired else None
+    warnings = [*clip.info.warnings, *_mixed(clip, before, differs)]
+    partly = differs is not None and bool(differs.any()) and not differs[track.frames].all()
     channel = Channel(Drive(None, origin or track, speech, (0.0, seconds)))
     beneath: _Beneath = {}
     if before is not None and origin is not None:
         beneath = {i: (strength, lips) for i, strength, lips in _readings(before, origin, channel, progress)}
-    paired = before is not None and before.video.frames == clip.video.frames
-    for sample in _samples(clip, track, channel, spans, audio_at, beneath if paired else {}, progress):
+    wanted = _wanted(clip, spans, differs if partly else None)
+    for sample in _samples(clip, track, channel, wanted, audio_at, beneath if paired else {}, progress):
         channel.add(sample)
     if before is not None and not paired:
         for sample in _source_samples(before, beneath):
             channel.add(sample)
     channel.finish()
     readings = readings_of([channel])
-    readings |= dict.fromkeys(_NEEDS_RENDER, Unmeasured("known only while rendering"))
+    readings |= dict.fromkeys(NEEDS_RENDER, Unmeasured("known only while rendering"))
     if origin is None:
         readings |= dict.fromkeys(_NEEDS_SOURCE, Unmeasured("no source video was given"))
     elif not paired:
@@ -184,10 +193,11 @@ def examine(
         faces=len(clip.faces.tracks),
         frames=clip.video.frames,
         read=int(np.isfinite(channel.column("opening")).sum()),
+        differing=int(differs.sum()) if differs is not None else None,
         speech=speech.source if speech is not None else None,
         seconds_of_speech=round(seconds, 3),
         meters=Meters.of(readings),
-        warnings=clip.info.warnings,
+        warnings=tuple(warnings),
     )
     driven = np.isfinite(channel.column("speech_time"))
     opening = channel.range().relative(channel.column("opening"))
@@ -201,10 +211,19 @@ def _probed(path: Path) -> MediaInfo:
     return info
 
 
-def _open(path: Path, progress: Progress) -> _Clip:
+def _open(path: Path, progress: Progress, made_from_it: _Clip | None = None) -> _Clip:
     info = _probed(path)
     assert info.video is not None
     with open_reader(path, info) as reader:
+        if made_from_it is not None:
+            with open_reader(made_from_it.path, made_from_it.info) as made:
+                strange = strangeness(made, reader)
+            if strange > STRANGE:
+                raise RequestError(
+                    f"{made_from_it.info.name!r} was not made from {info.name!r}: their pictures differ by "
+                    f"{strange:.0f} of 255 levels on average, and at most {STRANGE:.0f} are allowed.",
+                    field="source",
+                )
         faces = analyse(reader, [(0, info.video.frames)], progress=progress)
     return _Clip(path, info, info.video, faces)
 
@@ -217,6 +236,65 @@ def _face(clip: _Clip, wanted: int | None) -> FaceTrack:
     if found is None:
         raise NoUsableFace(f"{clip.info.name!r} has no face {wanted}; it has {', '.join(str(t.id) for t in tracks)}.")
     return found
+
+
+def _origin(before: _Clip, track: FaceTrack, paired: bool) -> FaceTrack:
+    """The face of the source that lies beneath `track`; the most prominent where that cannot be told."""
+    best = _face(before, None)
+    if not paired:
+        return best
+    rows = np.unique(np.linspace(0, len(track) - 1, 25).astype(np.int64))
+
+    def beneath(candidate: FaceTrack) -> int:
+        shared = [(row, candidate.row(int(track.frames[row]))) for row in rows]
+        return sum(
+            bool(np.hypot(*(track.crops[a, :2] - candidate.crops[b, :2])) < 0.3 * track.crops[a, 2])
+            for a, b in shared
+            if b >= 0
+        )
+
+    return max(before.faces.tracks, key=beneath)
+
+
+def _differing(clip: _Clip, before: _Clip, track: FaceTrack, progress: Progress) -> NDArray[np.bool_]:
+    with open_reader(clip.path, clip.info) as video, open_reader(before.path, before.info) as source:
+        return edited(
+            video,
+            source,
+            track,
+            float(clip.video.frame_duration),
+            lambda done, total: progress.advance("compare", done, total),
+        )
+
+
+def _mixed(clip: _Clip, before: _Clip | None, differs: NDArray[np.bool_] | None) -> Iterator[str]:
+    """What has to be known of figures that are held against a source."""
+    if before is None:
+        return
+    if differs is None:
+        yield (
+            f"{before.info.name!r} has {before.video.frames} frames and {clip.info.name!r} {clip.video.frames}, so "
+            "they cannot be compared frame by frame: all frames were measured, and where the video was edited only in "
+            "part, original and new speech are mixed in the figures."
+        )
+    elif not differs.any():
+        yield f"No mouth differs from {before.info.name!r}; all frames were measured."
+    elif not differs.all():
+        yield (
+            f"The mouth differs from {before.info.name!r} on {int(differs.sum())} of {len(differs)} frames; "
+            "only these were measured."
+        )
+
+
+def _wanted(
+    clip: _Clip, spans: Sequence[tuple[float, float]] | None, differs: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """(frames,) which frames are to be measured."""
+    times = np.array([float(clip.video.time(index)) for index in range(clip.video.frames)])
+    wanted = np.full(len(times), spans is None)
+    for start, stop in spans or ():
+        wanted |= (start <= times) & (times < stop)
+    return wanted if differs is None else wanted & differs
 
 
 def _speech(
@@ -238,15 +316,15 @@ def _samples(
     clip: _Clip,
     track: FaceTrack,
     channel: Channel,
-    spans: Sequence[tuple[float, float]] | None,
+    wanted: NDArray[np.bool_],
     audio_at: float,
     beneath: _Beneath,
     progress: Progress,
 ) -> Iterator[Sample]:
-    """The frames of the output; those without a readable face or outside the spans without lips."""
+    """The frames of the output; those without a readable face or not wanted without lips."""
     for index, strength, lips in _readings(clip, track, channel, progress):
         time = float(clip.video.time(index))
-        inside = spans is None or any(start <= time < stop for start, stop in spans)
+        inside = bool(wanted[index])
         source_strength, source_lips = beneath.get(index, (NAN, None)) if inside else (NAN, None)
         yield Sample(
             time=time,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.errors import AudioInvalid, NoUsableFace
+from lipwright.errors import AudioInvalid, NoUsableFace, RequestError
 from lipwright.faces.analysis import FaceAnalysis, analyse
 from lipwright.faces.topology import OUTER_LIPS
 from lipwright.media.picture import Picture
@@ -72,6 +72,8 @@ def test_sound_moved_on_purpose_is_found(clip: Path, text: str, in_sync: Evaluat
 def test_what_cannot_be_evaluated_is_said(clips: Path, clip: Path) -> None:
     with pytest.raises(AudioInvalid, match="no sound"):
         evaluate(clips / "dhlive_anime_green.mp4", text="hello", spans=[(0.0, 0.1)])
+    with pytest.raises(RequestError, match="was not made from 'grid_brbk7n"):
+        evaluate(clip, source=clips / "grid_brbk7n.mpg")
     with pytest.raises(NoUsableFace, match="has no face 7"):
         evaluate(clip, face=7)
 
