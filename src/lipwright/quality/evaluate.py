@@ -269,7 +269,7 @@ def _differing(clip: _Clip, before: _Clip, track: FaceTrack, progress: Progress)
 
 def _mixed(clip: _Clip, before: _Clip | None, differs: NDArray[np.bool_] | None) -> Iterator[str]:
     """What has to be known of figures that are held against a source."""
-    if before is None:
+    if before is None or before.video.frames == 1:  # of a still nothing can be left as it was
         return
     if differs is None:
         yield (
