@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from lipwright.generation.analyse import faces_on
 from lipwright.generation.asked import Choices, PathLike, Segment, Sound, Speaker, build_request
 from lipwright.generation.engine import BUILT_IN
 from lipwright.generation.generate import Result, Settings, generate
+from lipwright.generation.inputs import video_path
 from lipwright.media.guard import Limits
 from lipwright.media.probe import probe
 from lipwright.progress import CancelToken, Progress, ProgressEvent
 from lipwright.timeline.body import parse_request
 from lipwright.timeline.options import SyncMode
+from lipwright.timeline.request import VisualInput
 
 Listener = Callable[[ProgressEvent], None]
 
@@ -120,7 +123,7 @@ def analyse_faces(
     Raises:
         MediaError: the video cannot be read. ModelFileError: the models are not there. Cancelled.
     """
-    path = Path(video)
+    path = video_path(VisualInput(url=os.fspath(video)))
     info = probe(path)
     if info.video is None:
         raise MediaError(f"{path.name!r} has sound but no picture; a video or a still image is needed.", field="video")
