@@ -66,7 +66,10 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Generation
         """Stands for a result whose every figure can be printed."""
 
         warnings = ()
+        segments = ()
         seconds = 0.0
+        passed = 0
+        faces_at_once = 1
 
         def __getattr__(self, name: str) -> Anything:
             return self
