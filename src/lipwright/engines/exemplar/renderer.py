@@ -30,7 +30,9 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
-_MOVING = np.concatenate([P.OUTER, P.AROUND, P.CHIN, P.JAW[2:15], P.CHEEK])
+_SKIN = np.concatenate([P.AROUND, P.CHIN, P.JAW[2:15], P.CHEEK])
+_DRIVEN = np.concatenate([P.LIPS, _SKIN])
+_MOVING = np.concatenate([P.OUTER, _SKIN])
 _STILL = np.concatenate([P.FIXED, P.JAW[[0, 1, 15, 16]]])
 
 
@@ -59,8 +61,7 @@ class ExemplarRenderer:
         row, scale = step.row, float(self._space.scale[step.row])
         own = self._space.to_pixels(row, self._space.shapes[row])
         target = own.copy()
-        moved = np.concatenate([P.LIPS, P.AROUND, P.CHIN, P.JAW[2:15], P.CHEEK])
-        target[moved] = self._space.to_pixels(row, step.shape)[moved]
+        target[_DRIVEN] = self._space.to_pixels(row, step.shape)[_DRIVEN]
         box = _lower_face(own, target, scale, (picture.width, picture.height))
         if box is None:
             return PassReason.NO_FACE
