@@ -79,7 +79,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 
 lock: $(VENV)/.created
 	$(PIP) install uv
-	$(UV_COMPILE) --group dev --output-file requirements.lock pyproject.toml
+	$(UV_COMPILE) --extra service --group dev --output-file requirements.lock pyproject.toml
 	$(UV_COMPILE) --extra training --constraints requirements.lock --output-file requirements-training.lock pyproject.toml
 
 clean:
