@@ -11,6 +11,9 @@
     |-- MediaError                      422  generation_input_video_invalid
     |   |-- VideoInaccessible           422  generation_input_video_inaccessible
     |   |-- AudioInaccessible           422  generation_input_audio_inaccessible
+    |   |-- ImageInaccessible           422  generation_input_image_inaccessible
+    |   |-- BoxesInaccessible           422  generation_input_face_selection_invalid
+    |   |-- FileTooLarge                422  file_size_exceeds_plan_limit
     |   |-- AudioInvalid                422  generation_input_audio_invalid
     |   |-- ResolutionUnsupported       422  generation_input_resolution_unsupported
     |   |-- DurationExceeded            422  generation_input_duration_greater_than_max_duration
@@ -139,6 +142,24 @@ class AudioInaccessible(MediaError):
     """The audio could not be opened."""
 
     code = "generation_input_audio_inaccessible"
+
+
+class ImageInaccessible(MediaError):
+    """The image could not be opened."""
+
+    code = "generation_input_image_inaccessible"
+
+
+class BoxesInaccessible(MediaError):
+    """The bounding boxes could not be opened."""
+
+    code = "generation_input_face_selection_invalid"
+
+
+class FileTooLarge(MediaError):
+    """The file is larger than the limit."""
+
+    code = "file_size_exceeds_plan_limit"
 
 
 class AudioInvalid(MediaError):
