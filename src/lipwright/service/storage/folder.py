@@ -21,11 +21,10 @@ from pathlib import Path
 
 from lipwright.service.storage.faults import ObjectMissing, ObjectTooLarge, storage_faults
 from lipwright.service.storage.keys import STAGING, checked, checked_prefix
-from lipwright.service.storage.objects import Objects, Stored
+from lipwright.service.storage.objects import BLOCK, Objects, Stored
 from lipwright.service.storage.staging import StagedFile, fresh_name, into_place, prune, sync
 from lipwright.service.storage.threads import in_thread
 
-_BLOCK = 1024 * 1024
 _LISTED_AT_ONCE = 256
 
 
@@ -46,8 +45,7 @@ class FolderObjects(Objects):
         target = self.local_path(key)
         source = await in_thread(path.resolve, strict=True)  # linking a symbolic link would store the link
         if not await in_thread(self._link, source, target):
-            with source.open("rb", buffering=0) as file:
-                await self.put_stream(key, _blocks(file))
+            await super().put_file(key, source)
 
     async def put_stream(self, key: str, chunks: AsyncIterable[bytes], max_bytes: int | None = None) -> int:
         target = self.local_path(key)
@@ -74,7 +72,7 @@ class FolderObjects(Objects):
         with file:
             while stop is None or start < stop:
                 with storage_faults("read", key):
-                    block = await in_thread(file.read, _BLOCK if stop is None else min(_BLOCK, stop - start))
+                    block = await in_thread(file.read, BLOCK if stop is None else min(BLOCK, stop - start))
                 if not block:
                     return
                 start += len(block)
@@ -194,8 +192,3 @@ def _stored(key: str, path: Path) -> Stored | None:
         return None
     etag = f'"{facts.st_ino:x}-{facts.st_mtime_ns:x}-{facts.st_size:x}"'
     return Stored(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC), etag)
-
-
-async def _blocks(file: FileIO) -> AsyncGenerator[bytes, None]:
-    while block := await in_thread(file.read, _BLOCK):
-        yield block

@@ -14,10 +14,11 @@ in terms of the other methods is said here, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import RawIOBase
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,10 @@ from lipwright.service.storage.faults import ObjectMissing, ObjectTooLarge
 from lipwright.service.storage.threads import in_thread
 
 __all__ = ["ObjectMissing", "ObjectTooLarge", "Objects", "Stored"]
+
+
+#: How much of an object is in memory at a time while it passes through.
+BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,6 @@ class Objects(ABC):
     Every method raises `ValueError` for what is not a key and `OutputError` when the store fails; those that need the
     object raise `ObjectMissing` when it is not there.
     """
-
-    @abstractmethod
-    async def put_file(self, key: str, path: Path) -> None:
-        """Store the file at `path`, which must not be written to afterwards: a folder on the same disk links to it.
-
-        Raises:
-            FileNotFoundError: if there is no such file.
-        """
 
     @abstractmethod
     async def put_stream(self, key: str, chunks: AsyncIterable[bytes], max_bytes: int | None = None) -> int:
@@ -91,6 +88,15 @@ class Objects(ABC):
     @abstractmethod
     def list(self, prefix: str = "") -> AsyncGenerator[Stored, None]:
         """The objects in the folder `prefix` and below, in no particular order."""
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Store the file at `path`, which must not be written to afterwards: a folder on the same disk links to it.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+        """
+        with await in_thread(path.open, "rb", buffering=0) as file:
+            await self.put_stream(key, _blocks(file))
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Store `data`."""
@@ -133,8 +139,7 @@ class Objects(ABC):
         # Deleting while listing may skip objects, so each round lists anew until nothing is left.
         deleted = 0
         while found := [stored.key async for stored in self.list(prefix)]:
-            for key in found:
-                await self.delete(key)
+            await self._delete_all(found)
             deleted += len(found)
         return deleted
 
@@ -149,3 +154,12 @@ class Objects(ABC):
     def presign(self, method: Literal["GET", "PUT"], key: str, expires_in: timedelta) -> str | None:
         """A URL with which anybody can read or write the object at the store itself; None where stores have none."""
         return None
+
+    async def _delete_all(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            await self.delete(key)
+
+
+async def _blocks(file: RawIOBase) -> AsyncGenerator[bytes, None]:
+    while block := await in_thread(file.read, BLOCK):
+        yield block
