@@ -49,6 +49,12 @@ class Inputs:
         """How long every sound is, by ref."""
         return {ref: sound.seconds for ref, sound in self.sounds.items()}
 
+    @property
+    def frames(self) -> int:
+        """How many source frames there are; a still has one."""
+        assert self.info.video is not None
+        return 1 if self.info.still else self.info.video.frames
+
 
 def open_inputs(
     request: GenerationRequest,

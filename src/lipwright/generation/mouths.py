@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lipwright.engines.base import Edit, EngineJob, FrameTask, LipSyncEngine, MouthRenderer, PassReason
 from lipwright.errors import Cancelled, RenderError
 from lipwright.generation.cast import Cast, Role
+from lipwright.generation.scene import Scene
 from lipwright.media.picture import Picture
 from lipwright.media.reader import Frame, FrameReader
 from lipwright.progress import Progress
@@ -48,6 +49,26 @@ class Material:
     visemes: Mapping[str, VisemeTrack]
     source_visemes: VisemeTrack | None
 
+    @classmethod
+    def of(cls, scene: Scene, look: FrameReader) -> Material:
+        """That of a scene."""
+        return cls(look, scene.times, scene.heard.visemes, scene.heard.original)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the engines of an output, or of a run of its frames, fared.
+
+    Attributes:
+        prepared: how many roles could be prepared.
+        failures: warnings about what they failed at, each once.
+        refusal: why the first role that could not be prepared could not.
+    """
+
+    prepared: int
+    failures: tuple[str, ...] = ()
+    refusal: str | None = None
+
 
 class Mouths:
     """The engines of an output; frames have to be asked for in output order, from one thread."""
@@ -60,21 +81,15 @@ class Mouths:
         self._ready: dict[int, MouthRenderer | None] = {}
         self._failures: list[str] = []
         self._prepared = 0
-        self._first_refusal: RenderError | None = None
+        self._refusal: str | None = None
 
     def on(self, frame: OutputFrame, source: Frame) -> list[Mouth]:
         """What becomes of every role on `frame`, shown from `source`."""
         return [self._mouth(role, task, source) for role, task in self._cast.on(frame)]
 
-    def finish(self) -> tuple[str, ...]:
-        """Warnings about what engines failed at.
-
-        Raises:
-            RenderError: no role could be prepared at all.
-        """
-        if self._first_refusal is not None and self._prepared == 0:
-            raise self._first_refusal
-        return tuple(dict.fromkeys(self._failures))
+    def outcome(self) -> Outcome:
+        """How the engines fared so far."""
+        return Outcome(self._prepared, tuple(dict.fromkeys(self._failures)), self._refusal)
 
     def _mouth(self, role: Role, task: FrameTask, source: Frame) -> Mouth:
         if not role.seen(task.source):
@@ -125,7 +140,7 @@ class Mouths:
         except Exception as error:
             refusal = error if isinstance(error, RenderError) else RenderError(f"The engine failed ({_brief(error)}).")
             _log.warning("role %d: the engine could not be prepared", role.number, exc_info=refusal is not error)
-            self._first_refusal = self._first_refusal or refusal
+            self._refusal = self._refusal or refusal.message
             where = f"segments[{role.drive.segment}]" if role.drive.segment >= 0 else "the video"
             self._failures.append(f"No mouth could be moved in {where}: {refusal.message}")
             return None
@@ -134,6 +149,18 @@ class Mouths:
 
     def _look(self, indices: Sequence[int]) -> list[Picture]:
         return [frame.picture for frame in self._material.look.at_many(indices)]
+
+
+def settled(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The warnings of all runs of frames of an output, in order.
+
+    Raises:
+        RenderError: no role could be prepared at all.
+    """
+    refusal = next((outcome.refusal for outcome in outcomes if outcome.refusal is not None), None)
+    if refusal is not None and not any(outcome.prepared for outcome in outcomes):
+        raise RenderError(refusal)
+    return tuple(dict.fromkeys(failure for outcome in outcomes for failure in outcome.failures))
 
 
 def composed(picture: Picture, mouths: Sequence[Mouth]) -> Picture:

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import tee
+from itertools import islice, tee
 
 from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
 from lipwright.generation.memory import EVERY, give_back
 from lipwright.generation.mouths import Mouth, Mouths, composed
+from lipwright.generation.ranges import Range
 from lipwright.generation.stopwatch import Stopwatch
 from lipwright.media.picture import Picture
 from lipwright.media.reader import Frame, FrameReader
@@ -43,6 +44,7 @@ class Rendered:
 
 def render(
     edl: EditDecisionList,
+    part: Range,
     reader: FrameReader,
     mouths: Mouths,
     meter: FrameMeter,
@@ -50,14 +52,14 @@ def render(
     progress: Progress,
     watch: Stopwatch,
 ) -> None:
-    """Make every output frame of `edl` and give it to `take`, in order, in the calling thread.
+    """Make the output frames `part` of `edl` and give each to `take`, in order, in the calling thread.
 
     Raises what any of the links raises, `Cancelled` included; no thread outlives the call.
     """
-    total = edl.frame_count
+    total = part[1] - part[0]
 
     def decode() -> Iterator[tuple[OutputFrame, Frame]]:
-        frames, again = tee(edl.output_frames())
+        frames, again = tee(islice(edl.output_frames(), *part))
         sources = reader.sequence(frame.source for frame in again)
         for frame in frames:
             with watch.phase("decode", 1):

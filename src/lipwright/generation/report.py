@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,11 +10,11 @@ from pathlib import Path
 from lipwright import __version__
 from lipwright.engines.base import PassReason
 from lipwright.errors import ModelFileError
-from lipwright.generation.cast import Cast, Role
-from lipwright.generation.inputs import Inputs
+from lipwright.generation.cast import Role
+from lipwright.generation.scene import Scene
 from lipwright.media.atomic import PendingFile
 from lipwright.models.registry import default_registry
-from lipwright.quality.measure import Measured
+from lipwright.quality.account import Measured
 from lipwright.quality.report import (
     FrameCounts,
     Meters,
@@ -25,9 +25,7 @@ from lipwright.quality.report import (
     SegmentReport,
     SpeechUsed,
 )
-from lipwright.speech.visemes import VisemeTrack
 from lipwright.timeline import edl
-from lipwright.timeline.options import SegmentOptions
 
 FACE_MODELS = (
     "face_detection_full_range.tflite",
@@ -50,20 +48,16 @@ class Facts:
 
     engine: str
     quality: str
-    options: SegmentOptions
-    plan: edl.EditDecisionList
-    inputs: Inputs
-    cast: Cast
-    visemes: Mapping[str, VisemeTrack]
+    scene: Scene
     measured: Measured
     output: OutputFacts
     performance: Performance
-    warnings: Sequence[str]
+    notes: Sequence[str]
 
 
 def assemble(facts: Facts) -> QualityReport:
     """The report of one output."""
-    segments = tuple(_segment(facts, done) for done in facts.plan.segments)
+    segments = tuple(_segment(facts, done) for done in facts.scene.edl.segments)
     return QualityReport(
         version=__version__,
         engine=facts.engine,
@@ -76,7 +70,9 @@ def assemble(facts: Facts) -> QualityReport:
         options=_options(facts),
         speech=tuple(_speech(facts)),
         models=tuple(_models(facts)),
-        warnings=tuple(dict.fromkeys((*facts.warnings, *_second_best(facts), *_left_as_they_were(facts)))),
+        warnings=tuple(
+            dict.fromkeys((*facts.scene.warnings, *facts.notes, *_second_best(facts), *_left_as_they_were(facts)))
+        ),
     )
 
 
@@ -89,7 +85,7 @@ def write_report(report: QualityReport, path: Path) -> None:
 
 def _segment(facts: Facts, done: edl.SegmentReport) -> SegmentReport:
     index = done.index if done.index >= 0 else None
-    roles = facts.cast.of_segment(done.index)
+    roles = facts.scene.cast.of_segment(done.index)
     meters, frames = facts.measured.segments.get(index, (None, NOTHING_ASKED))
     return SegmentReport(
         index=index,
@@ -111,13 +107,13 @@ def _mode(facts: Facts, done: edl.SegmentReport, roles: Sequence[Role]) -> str:
     """The sync mode in force, or what there was instead of one."""
     if done.mode is not None:
         return done.mode.value
-    pinned = not facts.plan.still or any(role.drive.options.preserve_timing for role in roles)
+    pinned = not facts.scene.edl.still or any(role.drive.options.preserve_timing for role in roles)
     return "preserve_timing" if pinned else "still"
 
 
 def _second_best(facts: Facts) -> Iterable[str]:
     """A sentence for every speech that was not heard by the recogniser we would have chosen."""
-    for ref, track in facts.visemes.items():
+    for ref, track in facts.scene.heard.visemes.items():
         if track.recogniser not in (BEST, NOTHING_HEARD):
             yield (
                 f"The mouth shapes of {ref!r} come from {track.recogniser}, which hears less well than {BEST}: "
@@ -128,7 +124,7 @@ def _second_best(facts: Facts) -> Iterable[str]:
 def _left_as_they_were(facts: Facts) -> Iterable[str]:
     """A sentence for every segment whose lips moved on less than half of its frames, though it has a speaker."""
     for index, (_, frames) in facts.measured.segments.items():
-        roles = facts.cast.of_segment(-1 if index is None else index)
+        roles = facts.scene.cast.of_segment(-1 if index is None else index)
         told_already = set(frames.reasons) == {PassReason.ENGINE_FAILED} or all(role.track is None for role in roles)
         if told_already or frames.edited * 2 >= frames.asked:
             continue
@@ -139,7 +135,7 @@ def _left_as_they_were(facts: Facts) -> Iterable[str]:
 
 
 def _options(facts: Facts) -> dict[str, str | float | bool | None]:
-    options = facts.options
+    options = facts.scene.request.options.in_force()
     return {
         "sync_mode": options.sync_mode.value,
         "temperature": float(options.temperature),
@@ -152,17 +148,19 @@ def _options(facts: Facts) -> dict[str, str | float | bool | None]:
 
 
 def _speech(facts: Facts) -> Iterable[SpeechUsed]:
-    for ref, sound in facts.inputs.sounds.items():
-        if ref in facts.visemes:
-            yield SpeechUsed(ref, round(float(sound.seconds), 6), facts.visemes[ref].recogniser, sound.voice)
+    for ref, sound in facts.scene.inputs.sounds.items():
+        if ref in facts.scene.heard.visemes:
+            yield SpeechUsed(
+                ref, round(float(sound.seconds), 6), facts.scene.heard.visemes[ref].recogniser, sound.voice
+            )
 
 
 def _models(facts: Facts) -> Iterable[ModelUsed]:
     """The files of the catalogue that took part, as it pins them."""
     names = list(FACE_MODELS)
-    for ref, track in facts.visemes.items():
+    for ref, track in facts.scene.heard.visemes.items():
         names += SPEECH_MODELS.get(track.recogniser, ())
-        voice = facts.inputs.sounds[ref].voice if ref in facts.inputs.sounds else None
+        voice = facts.scene.inputs.sounds[ref].voice if ref in facts.scene.inputs.sounds else None
         if voice and _listed(f"kokoro-voices/{voice}.bin"):
             names += [KOKORO, f"kokoro-voices/{voice}.bin"]
     for name in dict.fromkeys(names):

@@ -78,7 +78,7 @@ class Channel:
 
     def __init__(self, drive: Drive) -> None:
         self.drive = drive
-        self.reference = _reference(drive.track)
+        self.reference = reference_of(drive.track)
         self.asked = self.edited = 0
         self.edges: list[tuple[float, float]] = []
         self.within = array("f")
@@ -144,6 +144,14 @@ class _Course:
         self._lips = self._lips[-(WINDOW - 1) :]  # the last ones still lack neighbours
 
 
+def reference_of(track: FaceTrack | None) -> F64 | None:
+    """The subject's own rigid points, from rows spread over the track."""
+    if track is None or len(track) == 0:
+        return None
+    rows = np.unique(np.linspace(0, len(track) - 1, _SAMPLED_ROWS).astype(np.int64))
+    return head_reference(track.landmarks(rows), np.asarray(track.rotations[rows]))
+
+
 def figures(channels: Sequence[Channel], counts: tuple[int, int]) -> Meters:
     """The figures of several channels taken together.
 
@@ -189,14 +197,6 @@ def readings_of(channels: Sequence[Channel]) -> dict[str, Reading]:
     jump = boundary_jump([e for c in channels for e in c.edges], [w for c in channels for w in c.within])
     readings["boundary_jump"] = jump if np.isfinite(jump) else Unmeasured("editing neither starts nor stops inside")
     return readings
-
-
-def _reference(track: FaceTrack | None) -> F64 | None:
-    """The subject's own rigid points, from rows spread over the track."""
-    if track is None or len(track) == 0:
-        return None
-    rows = np.unique(np.linspace(0, len(track) - 1, _SAMPLED_ROWS).astype(np.int64))
-    return head_reference(track.landmarks(rows), np.asarray(track.rotations[rows]))
 
 
 def _track_openings(channel: Channel) -> F64:

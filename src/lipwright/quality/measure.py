@@ -1,13 +1,14 @@
 """Measuring an output while it is rendered: every frame once, on its way to the encoder.
 
 `FrameMeter.look` does the heavy part for one frame (it reads the finished picture with the face mesh) and may run in
-any thread, several at once; `add` takes the looks in output order and keeps some numbers of each. Memory is constant
-but for those. What is measured is the picture that goes to the encoder, never what the engine meant to draw.
+any thread, several at once; `add` takes the looks in output order, compares each with the one before and hands on what
+is left of it, a `FrameReading` of some numbers. What is measured is the picture that goes to the encoder, never what
+the engine meant to draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,17 +17,16 @@ from numpy.typing import NDArray
 
 from lipwright.faces.topology import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, OUTER_LIPS
 from lipwright.media.picture import Picture
-from lipwright.quality.channel import NAN, Channel, Drive, Sample, figures
+from lipwright.quality.channel import NAN, Drive, Sample, reference_of
 from lipwright.quality.lipreader import LipReader, MeshReader
 from lipwright.quality.meters.equality import differing_outside
 from lipwright.quality.meters.lips import normalise
-from lipwright.quality.meters.seam import change_between, edge_step
+from lipwright.quality.meters.seam import edge_step
 from lipwright.quality.meters.sharpness import gradient_strength
-from lipwright.quality.report import Equality, FrameCounts, Meters
-from lipwright.quality.tally import Tally
+from lipwright.quality.readings import Box, FaceReading, FrameReading
+from lipwright.quality.views import PictureView, changes_between
 
 F32 = NDArray[np.float32]
-Box = tuple[int, int, int, int]
 
 _OUTER: Final = np.array(OUTER_LIPS)
 
@@ -81,26 +81,26 @@ class Look:
     differing: int
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The result: figures and counts of the whole output and of each segment, by its index in the request."""
-
-    overall: Meters
-    frames: FrameCounts
-    segments: dict[int | None, tuple[Meters, FrameCounts]]
-    equality: Equality
-
-
 class FrameMeter:
-    """Measures one output; see the module."""
+    """Measures the frames of one output, or of a run of them; see the module.
 
-    def __init__(self, drives: Sequence[Drive], reader: LipReader | None = None) -> None:
-        """Prepare for the faces that will be driven; a `FaceShot` names one by its place in `drives`."""
-        self._channels = [Channel(d) for d in drives]
+    Attributes:
+        first, last: the views of the first and of the latest frame that was added.
+    """
+
+    def __init__(
+        self, drives: Sequence[Drive], keep: Callable[[FrameReading], None], reader: LipReader | None = None
+    ) -> None:
+        """Prepare for the faces that will be driven; a `FaceShot` names one by its place in `drives`.
+
+        `keep` is handed the reading of every frame, in output order.
+        """
+        self._drives = drives
+        self._references = [reference_of(drive.track) for drive in drives]
+        self._keep = keep
         self._read = reader if reader is not None else MeshReader()
-        self._tally = Tally()
-        self._before: Look | None = None
-        self._equal = {"untouched": 0, "untouched_differing": 0, "edited": 0, "edited_differing": 0}
+        self.first: PictureView | None = None
+        self.last: PictureView | None = None
 
     def look(self, shot: Shot) -> Look:
         """Read one frame. Thread-safe, in any order; holds on to the shot's pictures until the next `add`."""
@@ -112,48 +112,49 @@ class FrameMeter:
     def add(self, look: Look) -> None:
         """Take the next frame, in output order."""
         shot = look.shot
-        self._tally.add(shot.index, [(self._channels[f.drive].drive, f.reason) for f in shot.faces], shot.damaged)
-        kind = "edited" if any(f.edit is not None for f in shot.faces) else "untouched"
-        self._equal[kind] += 1
-        self._equal[f"{kind}_differing"] += look.differing > 0
-        for face, sample in zip(shot.faces, look.samples, strict=True):
-            self._channels[face.drive].add(sample)
-        if self._before is not None:
-            self._compare_with_before(self._before, look)
-        self._before = look
+        view = PictureView(
+            frozenset(f.drive for f in shot.faces if f.edit is not None),
+            {f.drive: m for f, m in zip(shot.faces, look.mouths, strict=True) if m is not None},
+            shot.composed,
+            shot.source,
+        )
+        faces = zip(shot.faces, look.samples, strict=True)
+        self._keep(
+            FrameReading(
+                shot.index,
+                shot.damaged,
+                look.differing,
+                tuple(FaceReading(face.drive, face.reason, sample) for face, sample in faces),
+                changes_between(self.last, view) if self.last is not None else (),
+            )
+        )
+        self.first = self.first or view
+        self.last = view
 
-    def finish(self) -> Measured:
-        """The figures, after the last frame."""
-        for channel in self._channels:
-            channel.finish()
-        counts = self._tally.total()
-        whole = figures(self._channels, (counts.asked, counts.edited))
-        segments: dict[int | None, tuple[Meters, FrameCounts]] = {}
-        for segment in dict.fromkeys(c.drive.segment for c in self._channels):
-            frames = self._tally.segment(segment)
-            mine = [c for c in self._channels if c.drive.segment == segment]
-            segments[segment] = figures(mine, (frames.asked, frames.edited)), frames
-        e = self._equal
-        equality = Equality(e["untouched"], e["untouched_differing"], e["edited"], e["edited_differing"])
-        return Measured(whole, counts, segments, equality)
+    def mouth_box(self, drive: int, source_frame: int, picture: Picture) -> Box | None:
+        """Where the mouth of a drive's face is on a source frame, by its track; `picture` is any frame of that size."""
+        track = self._drives[drive].track
+        row = track.row(source_frame) if track is not None else -1
+        if track is None or row < 0 or self._references[drive] is None:
+            return None
+        return _mouth_box(track.landmarks([row])[0], picture)
 
     def _sample(self, shot: Shot, face: FaceShot) -> tuple[Sample, Box | None]:
         """Read one face of one frame; also the box of its mouth in the source."""
-        channel = self._channels[face.drive]
-        track = channel.drive.track
+        track, reference = self._drives[face.drive].track, self._references[face.drive]
         row = track.row(shot.source_frame) if track is not None else -1
         lips = source_lips = None
         strength = source_strength = step = NAN
         mouth: Box | None = None
-        if track is not None and row >= 0 and channel.reference is not None:
+        if track is not None and row >= 0 and reference is not None:
             here = track.landmarks([row])[0]
             mouth = _mouth_box(here, shot.source)
             if not track.interpolated[row]:
-                source_lips = normalise(here[None], channel.reference)[0]
+                source_lips = normalise(here[None], reference)[0]
                 source_strength = gradient_strength(shot.source.planes[0], here)
             found = self._read(shot.composed, track.crops[row]) if face.edit is not None else None
             if found is not None:
-                lips = normalise(found[None], channel.reference)[0]
+                lips = normalise(found[None], reference)[0]
                 strength = gradient_strength(shot.composed.planes[0], found)
             if face.edit is not None:
                 step = _edge_step(shot, face.edit, here)
@@ -170,25 +171,6 @@ class FrameMeter:
             edited=face.edit is not None,
         )
         return sample, mouth
-
-    def _compare_with_before(self, before: Look, now: Look) -> None:
-        """How the mouths changed since the last frame, for the jumps where editing starts and stops."""
-        edited_before = {f.drive for f in before.shot.faces if f.edit is not None}
-        edited_now = {f.drive for f in now.shot.faces if f.edit is not None}
-        boxes: dict[int, Box] = {}
-        for look in (before, now):
-            boxes |= {f.drive: m for f, m in zip(look.shot.faces, look.mouths, strict=True) if m is not None}
-        for drive in edited_before | edited_now:
-            if drive not in boxes:
-                continue
-            x0, y0, x1, y1 = boxes[drive]
-            then, here = (look.shot.composed.planes[0][y0:y1, x0:x1] for look in (before, now))
-            change = change_between(then, here)
-            if drive in edited_before and drive in edited_now:
-                self._channels[drive].within.append(change)
-            else:
-                then, here = (look.shot.source.planes[0][y0:y1, x0:x1] for look in (before, now))
-                self._channels[drive].edges.append((change, change_between(then, here)))
 
 
 def _mouth_box(landmarks: F32, picture: Picture) -> Box | None:

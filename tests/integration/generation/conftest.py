@@ -16,10 +16,13 @@ from lipwright.engines.base import Edit, EngineJob, FrameTask, MouthRenderer, Pa
 from lipwright.faces.analysis import FaceAnalysis
 from lipwright.faces.track import FaceTrack
 from lipwright.generation import generate as module
+from lipwright.generation import scene
 from lipwright.generation.ranges import Range
 from lipwright.media.info import MediaInfo
 from lipwright.media.picture import Picture
+from lipwright.quality.channel import Drive
 from lipwright.quality.measure import FrameMeter
+from lipwright.quality.readings import FrameReading
 from lipwright.speech.visemes import VISEMES, VisemeTrack
 
 FAST = {"preset": "ultrafast", "g": "15"}
@@ -101,13 +104,13 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
         made.analysed.append(ranges)
         return FaceAnalysis(tuple(made.faces), made.cuts, SIZE, tuple(ranges))
 
-    def meter(drives: Sequence[object]) -> FrameMeter:
-        return FrameMeter(drives, reader=lambda picture, crop: None)  # type: ignore[arg-type]
+    def meter(drives: Sequence[Drive], keep: Callable[[FrameReading], None]) -> FrameMeter:
+        return FrameMeter(drives, keep, reader=lambda picture, crop: None)
 
     monkeypatch.setattr(module, "faces_on", faces_on)
     monkeypatch.setattr(module, "FrameMeter", meter)
     monkeypatch.setattr(
-        module,
+        scene,
         "heard_speech",
         lambda edl, paths, *_: {ref: flat_visemes(60) for ref in paths},
     )

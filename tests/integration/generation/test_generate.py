@@ -25,8 +25,7 @@ from lipwright.errors import (
     RenderError,
     RequestError,
 )
-from lipwright.generation import cast
-from lipwright.generation import generate as module
+from lipwright.generation import cast, scene
 from lipwright.generation.asked import Choices, Face, Segment, build_request
 from lipwright.generation.asked import Sound as Given
 from lipwright.generation.generate import Result, Settings, generate
@@ -189,7 +188,7 @@ def test_a_segment_whose_lips_hardly_moved_is_told(stage: Stage) -> None:
 
 def test_a_second_best_recogniser_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = replace(flat_visemes(60), recogniser="energy")
-    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, heard))
+    monkeypatch.setattr(scene, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, heard))
     result = run(stage, stage.clip(), stage.speech(1.0), [Segment(1, 2)])
     assert result.report.speech[0].recogniser == "energy"
     assert any("come from energy" in warning and "models fetch" in warning for warning in result.report.warnings)
@@ -331,7 +330,7 @@ def test_a_long_role_is_handed_over_at_a_rest_without_easing(stage: Stage, monke
     rest = flat_visemes(60)
     rest.speech[:] = 1.0
     rest.speech[120:180] = 0.0
-    monkeypatch.setattr(module, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, rest))
+    monkeypatch.setattr(scene, "heard_speech", lambda edl, paths, *_: dict.fromkeys(paths, rest))
     result = run(stage, stage.clip(), stage.speech(3.0))
     assert [[task.output for task in job.tasks] for job in stage.engine.jobs] == [
         list(range(35)),

@@ -18,9 +18,10 @@ from lipwright.faces.topology import OUTER_LIPS
 from lipwright.media.picture import Picture
 from lipwright.media.probe import probe
 from lipwright.media.reader import open_reader
+from lipwright.quality.account import Account, Measured
 from lipwright.quality.channel import Drive
 from lipwright.quality.evaluate import Evaluation, evaluate
-from lipwright.quality.measure import FaceShot, FrameMeter, Measured, Shot
+from lipwright.quality.measure import FaceShot, FrameMeter, Shot
 
 F32 = NDArray[np.float32]
 
@@ -95,7 +96,9 @@ def harmed(clip: Path, blur: float = 0.0, lift: float = 0.0, shake: float = 0.0,
     """The clip with its mouth blurred, lightened, or shaken by some pixels from frame to frame."""
     faces, pictures = known(clip)
     track = faces.tracks[0]
-    meter = FrameMeter([Drive(0, track, None, (0.0, 0.0))])
+    drives = [Drive(0, track, None, (0.0, 0.0))]
+    account = Account(drives)
+    meter = FrameMeter(drives, account.add)
     for i, source in enumerate(pictures):
         lips = track.landmarks([track.row(i)])[0][list(OUTER_LIPS), :2]
         x, y = (int(v) for v in lips.mean(axis=0))
@@ -113,7 +116,7 @@ def harmed(clip: Path, blur: float = 0.0, lift: float = 0.0, shake: float = 0.0,
         composed = source.blend(box, region + np.float32([lift, 0, 0]), alpha)
         shot = Shot(i, i / 25, i, source, composed, (FaceShot(0, Edit(box, alpha), None, None),))
         meter.add(meter.look(shot))
-    return meter.finish()
+    return account.finish()
 
 
 def test_harm_is_noticed_by_the_meter_it_concerns_and_by_no_other(clip: Path) -> None:

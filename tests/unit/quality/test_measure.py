@@ -12,8 +12,9 @@ from tests.unit.quality.faces import head, placed, track_of
 
 from lipwright.media.picture import Picture
 from lipwright.media.pixels import LAYOUTS
+from lipwright.quality.account import Account, Measured
 from lipwright.quality.channel import Drive
-from lipwright.quality.measure import FaceShot, FrameMeter, Measured, Shot
+from lipwright.quality.measure import FaceShot, FrameMeter, Shot
 from lipwright.quality.speech import SpeechReference
 
 F32 = NDArray[np.float32]
@@ -61,7 +62,8 @@ def measured(late: float = 0.0, reasons: dict[int, str] | None = None, spoil: in
     quiet = np.full(FRAMES, 0.02) + 0.001 * (np.arange(FRAMES) % 2)
     drive = Drive(0, track_of(quiet), reference, (0.0, 4.0))
     reader = Knows()
-    meter = FrameMeter([drive], reader)
+    account = Account([drive])
+    meter = FrameMeter([drive], account.add, reader)
     edit = Edit(BOX, np.ones((80, 120), dtype=np.float32))
     for i in range(FRAMES):
         source = picture(i // 4)
@@ -82,7 +84,7 @@ def measured(late: float = 0.0, reasons: dict[int, str] | None = None, spoil: in
             composed = Picture((planes[0], planes[1], planes[2]), composed.layout)
             reader.gaps[id(composed)] = 0.1
         meter.add(meter.look(Shot(i, i / FPS, i, source, composed, faces)))
-    return meter.finish()
+    return account.finish()
 
 
 def test_sync_closure_and_silence_come_out_as_put_in() -> None:
@@ -129,13 +131,15 @@ def test_nothing_edited_is_said_and_not_measured() -> None:
 
 
 def test_a_face_without_track_and_a_meter_without_frames() -> None:
-    meter = FrameMeter([Drive(None, None, None, (0.0, 0.0))], Knows())
+    drives = [Drive(None, None, None, (0.0, 0.0))]
+    account = Account(drives)
+    meter = FrameMeter(drives, account.add, Knows())
     source = picture(0)
     meter.add(meter.look(Shot(0, 0.0, 0, source, source, (FaceShot(0, None, "no_face", None),), damaged=True)))
-    result = meter.finish()
+    result = account.finish()
     assert result.frames.reasons == {"no_face": 1}
     assert result.frames.damaged == 1
-    assert FrameMeter([], Knows()).finish().frames.output == 0
+    assert Account([]).finish().frames.output == 0
 
 
 def test_the_figures_do_not_depend_on_the_order_of_the_looks() -> None:
@@ -151,9 +155,10 @@ def test_the_figures_do_not_depend_on_the_order_of_the_looks() -> None:
         )
     results = []
     for order in (range(6), reversed(range(6))):
-        meter = FrameMeter([drive], reader)
+        account = Account([drive])
+        meter = FrameMeter([drive], account.add, reader)
         looks = {i: meter.look(shots[i]) for i in order}
         for i in range(6):
             meter.add(looks[i])
-        results.append(meter.finish())
+        results.append(account.finish())
     assert results[0] == results[1]
