@@ -7,7 +7,9 @@
     |   |-- FaceSelectionInvalid        400  generation_input_face_selection_invalid
     |   |-- TextLengthExceeded          400  generation_text_length_exceeded
     |   |-- VoiceNotFound               400  voice_not_found
-    |   `-- UnsupportedModel            400  generation_unsupported_model
+    |   |-- UnsupportedModel            400  generation_unsupported_model
+    |   |-- InvalidIdempotencyKey       400  INVALID_IDEMPOTENCY_KEY
+    |   `-- IdempotencyKeyReused        409  IDEMPOTENCY_KEY_REUSED
     |-- MediaError                      422  generation_input_video_invalid
     |   |-- VideoInaccessible           422  generation_input_video_inaccessible
     |   |-- AudioInaccessible           422  generation_input_audio_inaccessible
@@ -18,6 +20,15 @@
     |   |-- ResolutionUnsupported       422  generation_input_resolution_unsupported
     |   |-- DurationExceeded            422  generation_input_duration_greater_than_max_duration
     |   `-- NoUsableFace                422  generation_input_face_selection_invalid
+    |-- NotThere                        404  not_found
+    |   |-- GenerationNotFound          404  generation_not_found
+    |   |-- AssetNotFound               404  asset_not_found
+    |   |-- BatchNotFound               404  batch_not_found
+    |   `-- DeliveryNotFound            404  delivery_not_found
+    |-- AssetTypeMismatch               422  generation_input_asset_type_mismatch
+    |-- Conflict                        409  generation_conflict
+    |   |-- StillProcessing             409  generation_not_deletable_while_processing
+    |   `-- AssetInUse                  409  asset_in_use
     |-- SpeechServiceError              503  elevenlabs_service_unavailable
     |   |-- SpeechKeyInvalid            401  elevenlabs_api_key_invalid
     |   |-- SpeechQuotaExceeded         402  elevenlabs_quota_exceeded
@@ -125,6 +136,19 @@ class UnsupportedModel(RequestError):
     code = "generation_unsupported_model"
 
 
+class InvalidIdempotencyKey(RequestError):
+    """The Idempotency-Key is not valid."""
+
+    code = "INVALID_IDEMPOTENCY_KEY"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The Idempotency-Key was used for a different request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    status = 409
+
+
 class MediaError(LipwrightError):
     """The video could not be read."""
 
@@ -184,6 +208,63 @@ class NoUsableFace(MediaError):
     """No usable face was found where one is needed."""
 
     code = "generation_input_face_selection_invalid"
+
+
+class NotThere(LipwrightError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    status = 404
+
+
+class GenerationNotFound(NotThere):
+    """There is no such generation."""
+
+    code = "generation_not_found"
+
+
+class AssetNotFound(NotThere):
+    """There is no such asset."""
+
+    code = "asset_not_found"
+
+
+class BatchNotFound(NotThere):
+    """There is no such batch."""
+
+    code = "batch_not_found"
+
+
+class DeliveryNotFound(NotThere):
+    """There is no such delivery."""
+
+    code = "delivery_not_found"
+
+
+class AssetTypeMismatch(LipwrightError):
+    """The asset is of another type than the input it is used for."""
+
+    code = "generation_input_asset_type_mismatch"
+    status = 422
+
+
+class Conflict(LipwrightError):
+    """The generation is not in a state in which this can be done."""
+
+    code = "generation_conflict"
+    status = 409
+
+
+class StillProcessing(Conflict):
+    """The generation is still in work and cannot be deleted."""
+
+    code = "generation_not_deletable_while_processing"
+
+
+class AssetInUse(Conflict):
+    """The asset is used by a generation in work."""
+
+    code = "asset_in_use"
 
 
 class SpeechServiceError(LipwrightError):

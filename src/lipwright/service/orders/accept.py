@@ -1,0 +1,213 @@
+"""From a client's body to a generation in the queue.
+
+Everything that can be told while the client waits is told then: all faults of the body in one answer, assets that are
+not there, addresses that cannot be reached. Nothing is rendered here. The row is written first and the queue asked
+second; if the process dies in between, the upkeep of any worker asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from lipwright.error_codes import known
+from lipwright.errors import (
+    AssetNotFound,
+    AssetTypeMismatch,
+    AudioInaccessible,
+    Fault,
+    ImageInaccessible,
+    MediaError,
+    RequestError,
+    VideoInaccessible,
+)
+from lipwright.generation.engine import engine_names
+from lipwright.service.config import ServiceConfig
+from lipwright.service.orders import idempotency
+from lipwright.service.orders.shape import boxes_urls, echo, entries
+from lipwright.service.services import Services
+from lipwright.service.storage import generations
+from lipwright.service.storage.access import Caller
+from lipwright.service.storage.tables import Asset, Generation, new_id
+from lipwright.timeline.body import parse_request
+from lipwright.timeline.request import GenerationRequest
+
+Json = dict[str, Any]
+
+ASSET_TYPES = {"video": "VIDEO", "audio": "AUDIO", "image": "IMAGE"}
+INACCESSIBLE = {"video": VideoInaccessible, "audio": AudioInaccessible, "image": ImageInaccessible}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a client asks for.
+
+    Attributes:
+        body: the decoded body, uploaded files already in it as URLs of ours.
+        source: which program sent it, as it says itself.
+        own_assets: ids of assets made of the files that came with it.
+        key: the Idempotency-Key, with the digest of the request.
+    """
+
+    body: Json
+    source: str | None = None
+    own_assets: list[str] = field(default_factory=list)
+    key: idempotency.Key | None = None
+    batch: str | None = None
+    generation: str | None = None
+
+
+def model_names(config: ServiceConfig) -> dict[str, str]:
+    """Every name of a model that can be asked for, and the engine behind it."""
+    engines = engine_names()
+    names = {name: engine for name, engine in config.models.items() if engine in engines}
+    return names | {engine: engine for engine in engines}
+
+
+def check_body(services: Services, body: Mapping[str, Any]) -> GenerationRequest:
+    """The request in `body`.
+
+    Raises:
+        RequestError: with all its faults.
+    """
+    faults: list[Fault] = []
+    request = None
+    try:
+        request = parse_request(body, models=model_names(services.config))
+    except RequestError as error:
+        faults += error.faults
+    for name in ("webhookUrl", "webhook_url"):
+        url = body.get(name) if isinstance(body, Mapping) else None
+        if isinstance(url, str) and url:
+            try:
+                services.fetcher.check_webhook_url(url)
+            except RequestError as error:
+                faults += error.faults
+    if faults or request is None:
+        raise RequestError.of(faults)
+    return request
+
+
+async def accept(services: Services, caller: Caller, order: Order) -> Generation:
+    """Create the generation that `order` asks for and put it into the queue.
+
+    Raises:
+        RequestError: the body is not valid. AssetNotFound, AssetTypeMismatch, MediaError: an input cannot be used.
+        generations.AtLimit: the key has too many in work.
+        idempotency.Replayed: the same order was taken before.
+    """
+    if order.key is not None:
+        await asyncio.to_thread(_replayed, services, caller, order.key)
+    request = check_body(services, order.body)
+    kept = await find_inputs(services, caller.organisation, order.body)
+    generation = Generation(
+        id=order.generation or new_id(),
+        organisation_id=caller.organisation,
+        api_key_id=caller.key,
+        model=request.model or "",
+        engine=model_names(services.config)[request.model or ""],
+        request=kept,
+        echo=echo(order.body),
+        webhook_url=request.webhook_url,
+        output_file_name=request.output_file_name,
+        project_id=request.project_id,
+        source=order.source,
+        priority=caller.priority,
+        batch_id=order.batch,
+        idempotency_key=order.key.text if order.key else None,
+        idempotency_hash=order.key.digest if order.key else None,
+        own_assets=order.own_assets,
+        result={"warnings": list(request.warnings)},
+    )
+    limit = None if order.batch else (caller.concurrency or services.config.concurrency_per_key)
+    await asyncio.to_thread(_create, services, caller, generation, order.key, limit)
+    await asyncio.to_thread(services.queue.generate, generation.id, generation.turn, generation.priority)
+    return generation
+
+
+def _create(
+    services: Services, caller: Caller, generation: Generation, key: idempotency.Key | None, limit: int | None
+) -> None:
+    with services.database.writing() as session:
+        # The limit is checked under a lock of the key's row, so two orders with one Idempotency-Key meet here.
+        if key is not None:
+            generations.lock(session, caller.key)
+            idempotency.check(session, caller.organisation, key)
+        generations.create(session, generation, limit)
+
+
+def _replayed(services: Services, caller: Caller, key: idempotency.Key) -> None:
+    with services.database.reading() as session:
+        idempotency.check(session, caller.organisation, key)
+
+
+async def find_inputs(services: Services, organisation: str, body: Json) -> Json:
+    """`body` with what each input was found to be: `key`, an object of ours, or `url`, an address that answers.
+
+    Raises:
+        AssetNotFound, AssetTypeMismatch, MediaError: of the first input (in the order given) that cannot be used.
+    """
+    kept: Json = {**body, "input": [dict(item) if isinstance(item, dict) else item for item in entries(body)]}
+    found = await asyncio.gather(
+        *(_found(services, organisation, item, index) for index, item in enumerate(kept["input"])),
+        return_exceptions=True,
+    )
+    for index, outcome in enumerate(found):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        kept["input"][index] |= outcome
+    for choice, name, path in boxes_urls(kept):
+        if services.links.key_of(choice[name]) is None:
+            await services.fetcher.head(choice[name], field=path, kind="boxes")
+    return kept
+
+
+async def _found(services: Services, organisation: str, item: Json, index: int) -> Json:
+    """What one input is."""
+    kind = item.get("type")
+    if kind not in ASSET_TYPES:
+        return {}
+    asset_id, url = item.get("assetId") or item.get("asset_id"), item.get("url")
+    if asset_id:
+        with services.database.reading() as session:
+            return {"key": asset_key(session, organisation, asset_id, kind, f"input[{index}].assetId")}
+    field = f"input[{index}].url"
+    assert isinstance(url, str)
+    key = services.links.key_of(url)
+    if key is None:
+        await services.fetcher.head(url, field=field, kind=kind)
+        return {}
+    if not owned(key, organisation) or await services.objects.head(key) is None:
+        raise inaccessible(kind, field)
+    return {"key": key}
+
+
+def asset_key(session: Session, organisation: str, asset: str, kind: str, field: str) -> str:
+    """The object of an asset that is used as a `kind` input.
+
+    Raises:
+        AssetNotFound, AssetTypeMismatch.
+    """
+    row = session.get(Asset, asset)
+    if row is None or row.organisation_id != organisation:
+        raise AssetNotFound(f"{field} {asset!r} is not the id of an asset.", field=field)
+    if row.type != ASSET_TYPES[kind]:
+        sentence = f"{field} names an asset of type {row.type}; the input is of type {kind}."
+        raise AssetTypeMismatch(sentence, field=field)
+    return row.key
+
+
+def owned(key: str, organisation: str) -> bool:
+    """Whether an object is one of the organisation's: its keys have the id in second place."""
+    parts = key.split("/")
+    return len(parts) > 2 and parts[1] == organisation
+
+
+def inaccessible(kind: str, field: str) -> MediaError:
+    """The error for an address of ours that is nothing of the caller's."""
+    entry = known(f"generation_input_{kind}_inaccessible")
+    return INACCESSIBLE[kind](entry.message, field=field, suggestion=entry.suggestion)

@@ -1,0 +1,92 @@
+"""The parts of a running installation, put together from its configuration: what the API and the workers work with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lipwright.media.atomic import PendingFile
+from lipwright.service.config import ServiceConfig
+from lipwright.service.jobs.children import ChildLimits
+from lipwright.service.jobs.prober import Prober
+from lipwright.service.jobs.queue import DurableQueue, JobQueue
+from lipwright.service.net.fetch import Fetcher, FetchLimits
+from lipwright.service.net.policy import AddressPolicy
+from lipwright.service.storage.database import Database
+from lipwright.service.storage.links import Links
+from lipwright.service.storage.objects import Objects
+from lipwright.service.storage.opening import open_objects
+
+SECRET_FILE = "secret"
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything that has a connection, a process or a secret."""
+
+    config: ServiceConfig
+    database: Database
+    objects: Objects
+    links: Links
+    fetcher: Fetcher
+    queue: JobQueue
+    prober: Prober
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.prober.close()
+        self.queue.close()
+        self.database.close()
+
+
+def prepare(config: ServiceConfig) -> None:
+    """Make the data folder and both databases ready; harmless to do again, by several processes at once."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.work_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(config.database)
+    try:
+        database.migrate()
+    finally:
+        database.close()
+    DurableQueue.prepare(config.queue_database)
+
+
+def open_services(config: ServiceConfig) -> Services:
+    """The parts of the installation that `config` describes; `prepare` has to have been called once."""
+    objects = open_objects(config.objects, config.objects_options)
+    policy = AddressPolicy(ports=config.fetch_ports, allow=config.fetch_allow)
+    return Services(
+        config=config,
+        database=Database(config.database),
+        objects=objects,
+        links=Links(objects, signing_secret(config), config.base_url),
+        fetcher=Fetcher(policy, FetchLimits(total_seconds=config.fetch_seconds)),
+        queue=DurableQueue(config.queue_database),
+        prober=Prober(ChildLimits.of(config), media_limits(config)),
+    )
+
+
+def media_limits(config: ServiceConfig) -> dict[str, Any]:
+    """What media may measure, as the stages take it."""
+    return {"seconds": config.max_duration, "pixels": config.max_pixels, "bytes": config.max_upload}
+
+
+def signing_secret(config: ServiceConfig) -> bytes:
+    """What links are signed with: as configured, or made once and kept in the data folder, for its owner only."""
+    if config.signing_secret.get_secret_value():
+        return config.signing_secret.get_secret_value().encode()
+    path = Path(config.data_dir) / SECRET_FILE
+    if not path.exists():
+        old = os.umask(0o077)
+        try:
+            with PendingFile(path) as file:
+                file.write(secrets.token_urlsafe(48).encode())
+                if not path.exists():
+                    file.commit()
+        finally:
+            os.umask(old)
+    return path.read_bytes()

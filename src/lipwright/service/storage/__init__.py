@@ -1,0 +1,3 @@
+"""What the service keeps: rows (`tables`, `database` and a module per kind of row) and objects (`objects`, `links`)."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""One module per step of the history."""
+
+from __future__ import annotations
