@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 # No time limit per example: machines that run tests may be busy.
 settings.register_profile("lipwright", deadline=None)
 settings.load_profile("lipwright")
