@@ -32,7 +32,7 @@ ROUTE = "/files/"
 _SHORTEST_SECRET = 16
 _LONGEST_PRESIGNED = timedelta(days=7)  # the limit of S3, GCS and Azure
 _PORTS = {"http": 80, "https": 443}
-_NUMBER = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\#]")
 
 
