@@ -15,6 +15,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Protocol
 
 import httpx
@@ -49,7 +50,7 @@ class Connector:
     def __init__(self, policy: AddressPolicy, resolver: Resolver, tls: ssl.SSLContext | None = None) -> None:
         self.policy = policy
         self._resolver = resolver
-        self._tls = tls or httpx.create_ssl_context(trust_env=False)
+        self._tls = tls or _public_certificates()
 
     @asynccontextmanager
     async def answer(
@@ -131,6 +132,12 @@ async def body_of(response: httpx.Response, *, within: float, until: float) -> A
         if piece is None:
             return
         yield piece
+
+
+@cache
+def _public_certificates() -> ssl.SSLContext:
+    """Loaded once; it takes longer than many a request."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _bracketed(address: IPAddress) -> str:
