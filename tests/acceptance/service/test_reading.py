@@ -208,7 +208,12 @@ class TestList:
         answer = service.http.get("/v2/generations", params=httpx.QueryParams(query))
         assert answer.status_code == 400
 
-    def test_a_project_that_is_not_there_has_none(self, service: Service) -> None:
+    def test_by_project(self, service: Service, plain: dict[str, Any]) -> None:
+        """Here a project is a label; one that nothing is in is an empty list and no error."""
+        project = str(uuid4())
+        created = service.accepted({**plain, "projectId": project})
+        assert created["projectId"] == project
+        assert ids(listed(service, {"projectId": project})) == [created["id"]]
         assert listed(service, {"projectId": str(uuid4())}) == []
 
     def test_count(self, service: Service, several: list[dict[str, Any]]) -> None:

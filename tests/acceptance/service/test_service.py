@@ -38,7 +38,6 @@ CODES = [
     "concurrency_limit_reached",
     "rate_limit_exceeded",
     "internal_error",
-    "project_not_found",
     "asset_not_found",
     "asset_forbidden",
     "invalid_asset_id_format",
