@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from lipwright.errors import OutputError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_ANSWER = "the object store does not answer as it should"
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -58,9 +59,9 @@ def storage_faults(deed: str, key: str, *, missing: bool = False) -> Iterator[No
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise _failed(deed, key, "the object store does not accept our credentials") from error
     except BaseError as error:
-        raise _failed(deed, key, "the object store does not answer as it should") from error
+        raise _failed(deed, key, _NO_ANSWER) from error
     except OSError as error:
-        reason = error.strerror or "the file system failed"
+        reason = error.strerror or _NO_ANSWER  # obstore's writers raise OSError without a number
         if error.errno in _FULL:
             reason = "the disk is full"
         elif error.errno in _FORBIDDEN:

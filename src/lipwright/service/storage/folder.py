@@ -101,8 +101,8 @@ class FolderObjects(Objects):
         path = self.local_path(key)
 
         def remove() -> None:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                path.unlink()
+            if _stored(key, path) is not None:
+                path.unlink(missing_ok=True)
             prune(path.parent, self.root)
 
         with storage_faults("deleted", key):

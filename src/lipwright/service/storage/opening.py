@@ -3,7 +3,7 @@
     file:///var/lib/lipwright/objects    a folder
     s3://bucket/prefix                   S3, or with the option `endpoint` whatever speaks its language
     gs://bucket/prefix                   Google Cloud Storage
-    az://account/container/prefix        Azure
+    az://container/prefix                Azure, with the option `account_name`
     memory:///                           gone when the process is
 
 Options are those of obstore (`endpoint`, `region`, `access_key_id`, ...; also from the usual environment variables),

@@ -56,7 +56,7 @@ def into_place(source: Path, target: Path, root: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
             break
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # the latter from mkdir, when the folder is gone as it looks again
             if attempt == _ATTEMPTS or not source.exists():
                 raise
     folder = target.parent
