@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lipwright import __version__
-from lipwright.cli import demo, doctor, evaluate, faces, models, probe, speech, sync
+from lipwright.cli import demo, doctor, evaluate, faces, models, probe, service, speech, sync
 from lipwright.cli.interrupt import Interrupted
 from lipwright.cli.output import print_json
 from lipwright.errors import LipwrightError, RequestError
@@ -39,6 +39,10 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
+app.command("serve")(service.serve)
+app.command("worker")(service.worker)
+app.add_typer(service.keys, name="keys")
+app.command("config")(service.config)
 
 
 def _version(wanted: bool) -> None:

@@ -1,3 +1,3 @@
-"""The HTTP API: routes, and how requests and answers look on the wire."""
+"""The HTTP API: one module per kind of thing. Handlers read a request, call `orders` or `storage`, and answer."""
 
 from __future__ import annotations

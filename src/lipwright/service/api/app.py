@@ -1,0 +1,66 @@
+"""The application: routes, errors, and what is opened when it starts and closed when it stops."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.middleware.cors import CORSMiddleware
+
+from lipwright import __version__
+from lipwright.service.answers import Answers
+from lipwright.service.api import errors, files, generations, health
+from lipwright.service.api.limits import RateLimiter
+from lipwright.service.api.state import Keys
+from lipwright.service.config import ServiceConfig
+from lipwright.service.logs import context
+from lipwright.service.services import Services, open_services
+
+_log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(config: ServiceConfig, services: Services | None = None) -> FastAPI:
+    """The API of an installation; `services` stands in for the parts that `config` describes."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        parts = services or open_services(config)
+        app.state.services, app.state.objects, app.state.links = parts, parts.objects, parts.links
+        app.state.answers = Answers(config, parts.links)
+        app.state.keys, app.state.limiter = Keys(parts), RateLimiter(config)
+        try:
+            yield
+        finally:
+            await parts.close()
+
+    app = FastAPI(title="Lipwright", version=__version__, lifespan=lifespan, root_path=config.root_path)
+    app.state.config = config
+    errors.install(app)
+    for module in (generations, files, health):
+        app.include_router(module.router)
+    app.middleware("http")(_identified)
+    if config.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(config.cors_origins), allow_methods=["*"], allow_headers=["*"]
+        )
+    return app
+
+
+async def _identified(request: Request, call_next: Next) -> Response:
+    """Give every request an id, the client's own if it has one, for the log, the answer and errors."""
+    given = request.headers.get("x-request-id", "")
+    identity = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    request.state.request_id = identity
+    with context(request=identity):
+        response = await call_next(request)
+    response.headers["X-Request-Id"] = identity
+    return response

@@ -1,0 +1,241 @@
+"""The steps of a generation, each of which may be done again: what has to happen, with nothing that knows the queue.
+
+A step takes and returns JSON. What goes wrong in a way that a user should read is returned as `{"error": {"code": ...,
+"message": ...}}`; an exception is a fault of ours. Files go to `work/<organisation>/<generation>/` first; only `finish`
+gives them their lasting names, and only then does the row say COMPLETED. Whoever ends a generation, in whatever way,
+writes down its webhook in the same transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from lipwright.error_codes import known
+from lipwright.errors import LipwrightError
+from lipwright.service.answers import Answers
+from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
+from lipwright.service.jobs.telling import Teller
+from lipwright.service.jobs.workplace import Workplace
+from lipwright.service.net.signing import canonical
+from lipwright.service.orders.shape import boxes_urls
+from lipwright.service.services import Services, media_limits
+from lipwright.service.storage import deliveries, generations
+from lipwright.service.storage.tables import Generation
+
+Json = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+
+_NOTHING = {"code": "generation_unknown_error", "message": known("generation_unknown_error").message}
+
+
+class Steps:
+    """The steps, over the parts of an installation."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._answers = Answers(services.config, services.links)
+        self._limits = ChildLimits.of(services.config)
+
+    async def begin(self, generation: str) -> Json:
+        """Mark the generation as running; `go` is False if there is nothing to do (any more)."""
+        return await asyncio.to_thread(self._begin, generation)
+
+    async def gather(self, generation: str) -> Json:
+        """Fetch what lies at addresses of others; the keys of the objects it became."""
+        row = await asyncio.to_thread(self._row, generation)
+        prefix = work_prefix(row)
+        wanted = {f"input.{i}": item for i, item in enumerate(row.request["input"]) if _is_remote(item)}
+        fetched: Json = {}
+        place = self._place(generation)
+        try:
+            async with place.step("fetch") as folder:
+                for name, item in wanted.items():
+                    field = f"input[{name.partition('.')[2]}].url"
+                    fetched[name] = await self._fetch(item["url"], field, item["type"], folder, f"{prefix}/{name}")
+                for number, (choice, key, field) in enumerate(boxes_urls(row.request)):
+                    name, own = f"boxes.{number}", self.services.links.key_of(choice[key])
+                    if own is not None:
+                        fetched[name] = own
+                    else:
+                        fetched[name] = await self._fetch(choice[key], field, "boxes", folder, f"{prefix}/{name}")
+        except LipwrightError as error:
+            return _failed(error)
+        return {"fetched": fetched}
+
+    async def render(self, generation: str, fetched: Json) -> Json:
+        """The whole generation in one child: the keys of what it made."""
+        row = await asyncio.to_thread(self._row, generation)
+        place = self._place(generation)
+        teller = Teller(self.services.database, generation)
+        try:
+            async with place.step("render") as folder:
+                output = folder / "output.mp4"
+                task = await self._task(place, row, fetched) | {"output": str(output)}
+                result = await run_stage("render", task, self._limits, teller, network=_speaks_by_network(row))
+                return await self._stored(row, output, Path(result["report"]), result)
+        except StageFailure as failure:
+            return {"error": {"code": failure.code, "message": failure.message}}
+        except LipwrightError as error:
+            return _failed(error)
+        finally:
+            await teller.close()
+
+    async def finish(self, generation: str, made: Json) -> Json:
+        """Give the files their lasting names and the generation its end; the webhook's delivery, if there is one."""
+        row = await asyncio.to_thread(self._row, generation)
+        keys: dict[str, str] = {}
+        for name, key in made["keys"].items():
+            keys[name] = f"{final_prefix(row)}/{name}"
+            await self.services.objects.promote(key, keys[name])
+        delivery = await asyncio.to_thread(self._complete, generation, made, keys)
+        await self.clear(row)
+        return {"delivery": delivery}
+
+    async def fail(self, generation: str, error: Json) -> Json:
+        """End a generation that did not work out; the webhook's delivery, if there is one."""
+        row = await asyncio.to_thread(self._row, generation)
+        delivery = await asyncio.to_thread(self.end, row, error or _NOTHING)
+        await self.clear(row)
+        return {"delivery": delivery}
+
+    async def clear(self, row: Generation) -> None:
+        """Remove what was only needed on the way."""
+        await self.services.objects.delete_prefix(work_prefix(row))
+        await self._place(row.id).clear()
+
+    def end(self, row: Generation, error: Json, status: str = generations.FAILED) -> str | None:
+        """End a generation without an output; the id of the delivery that tells of it."""
+        with self.services.database.writing() as session:
+            ended = generations.end(session, row.id, status, error=error["message"], error_code=error["code"])
+            if not ended:
+                return _delivery_of(row)
+            session.expire_all()
+            return self._notify(session, session.get_one(Generation, row.id))
+
+    def _begin(self, generation: str) -> Json:
+        with self.services.database.writing() as session:
+            row = generations.begin(session, generation)
+            return {"go": row is not None}
+
+    def _complete(self, generation: str, made: Json, keys: dict[str, str]) -> str | None:
+        with self.services.database.writing() as session:
+            row = session.get_one(Generation, generation)
+            before = row.result or {}
+            report = made["report"]
+            warnings = list(dict.fromkeys([*before.get("warnings", []), *report.get("warnings", [])]))
+            result = {"engine": report.get("engine"), "warnings": warnings, "segments": report.get("segments", [])}
+            ended = generations.end(
+                session,
+                generation,
+                generations.COMPLETED,
+                output_key=keys["output.mp4"],
+                report_key=keys["report.json"],
+                speech_key=keys.get("speech.wav"),
+                segment_output_key=keys.get("segments.mp4"),
+                output_seconds=report["output"]["video_seconds"],
+                frames=report["output"]["frames"],
+                result=result,
+            )
+            if not ended:
+                return _delivery_of(row)
+            session.expire_all()
+            return self._notify(session, session.get_one(Generation, generation))
+
+    def _notify(self, session: Any, row: Generation) -> str | None:
+        """Write down the webhook of a generation that has just ended."""
+        if row.webhook_url is None:
+            return None
+        body = canonical(self._answers.notification(row))
+        return deliveries.create(session, row.organisation_id, row.webhook_url, body, generation=row.id)
+
+    async def _task(self, place: Workplace, row: Generation, fetched: Json) -> Json:
+        config = self.services.config
+        return {
+            "request": await place.localised(row.request, fetched),
+            "engine": row.engine,
+            "quality": config.quality,
+            "cache": str(config.data_dir / "cache" / "faces"),
+            "media": media_limits(config),
+        }
+
+    async def _stored(self, row: Generation, output: Path, report: Path, result: Json) -> Json:
+        """Put what a child made into the store, under names that do not last."""
+        import json
+
+        files = {"output.mp4": output, "report.json": report}
+        files |= {name: Path(path) for name, path in (result.get("files") or {}).items()}
+        keys = {name: f"{work_prefix(row)}/{name}" for name in files}
+        document = json.loads(await asyncio.to_thread(report.read_text, "utf-8"))
+        for name, path in files.items():
+            await self.services.objects.put_file(keys[name], path)
+        told = {name: document.get(name) for name in ("engine", "output", "warnings")}
+        return {"keys": keys, "report": told | {"segments": segment_map(document)}}
+
+    async def _fetch(self, url: str, field: str, kind: Any, folder: Path, key: str) -> str:
+        path = folder / key.rpartition("/")[2]
+        with path.open("wb") as file:
+            await self.services.fetcher.download(
+                url, _FileSink(file), field=field, kind=kind, max_bytes=self.services.config.max_upload
+            )
+        await self.services.objects.put_file(key, path)
+        return key
+
+    def _row(self, generation: str) -> Generation:
+        with self.services.database.reading() as session:
+            return session.get_one(Generation, generation)
+
+    def _place(self, generation: str) -> Workplace:
+        return Workplace(self.services.config.work_dir, self.services.objects, generation)
+
+
+def work_prefix(row: Generation) -> str:
+    """Where files of a generation lie that do not last."""
+    return f"work/{row.organisation_id}/{row.id}"
+
+
+def final_prefix(row: Generation) -> str:
+    """Where the files of a finished generation lie."""
+    return f"generations/{row.organisation_id}/{row.id}"
+
+
+def segment_map(report: Json) -> list[Json]:
+    """Where every segment of the request came to lie, out of a quality report."""
+    names = ("index", "ref", "sync_mode", "requested", "source", "output", "audio", "face", "speaker", "notes")
+    told = []
+    for segment in report.get("segments") or []:
+        one = {name: segment.get(name) for name in names}
+        one["frames"] = {name: segment["frames"].get(name) for name in ("asked", "edited", "passed")}
+        told.append(one)
+    return told
+
+
+def _failed(error: LipwrightError) -> Json:
+    return {"error": {"code": error.code, "message": error.message}}
+
+
+def _delivery_of(row: Generation) -> str | None:
+    """The delivery of a generation that somebody else ended, perhaps this same step before a crash."""
+    return deliveries.delivery_id(row.id) if row.webhook_url is not None else None
+
+
+def _is_remote(item: Json) -> bool:
+    return item.get("type") in ("video", "audio", "image") and not item.get("key")
+
+
+def _speaks_by_network(row: Generation) -> bool:
+    """Whether the child has to reach the text-to-speech service."""
+    providers = [item.get("provider") for item in row.request["input"] if isinstance(item.get("provider"), dict)]
+    return any(provider.get("name", "elevenlabs") == "elevenlabs" for provider in providers if provider)
+
+
+class _FileSink:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    async def write(self, data: bytes, /) -> object:
+        """Append `data`."""
+        return await asyncio.to_thread(self._file.write, data)

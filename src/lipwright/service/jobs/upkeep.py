@@ -1,0 +1,145 @@
+"""What has to be looked after now and then: orders that never reached the queue, ends nobody wrote down, old things.
+
+Every worker does all of it; each duty is harmless when two do it at once. The queue's tables are the truth about what
+runs, ours about what was promised to a client: `reconcile` makes them agree again after any crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from lipwright.service.jobs.steps import Steps
+from lipwright.service.orders.removal import remove_asset_file, remove_generation
+from lipwright.service.storage import deliveries, generations
+from lipwright.service.storage.tables import Asset, Delivery, Generation, Organisation, Upload, now
+
+_log = logging.getLogger(__name__)
+
+SETTLED = timedelta(seconds=10)
+"""Rows younger than this may still be on their way into the queue."""
+
+_DEAD = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+_STAGED = 6 * 3600.0
+
+
+class Upkeep:
+    """The duties, and when each is due."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._services = steps.services
+
+    async def run(self) -> None:
+        """Do what is due, for ever."""
+        duties: list[tuple[float, Callable[[], Awaitable[object]]]] = [
+            (5.0, self.reconcile),
+            (600.0, self.retire),
+            (900.0, self.sweep),
+        ]
+        due = [0.0, 30.0, 20.0]
+        start = time.monotonic()
+        while True:
+            for number, (every, duty) in enumerate(duties):
+                if time.monotonic() - start >= due[number]:
+                    due[number] = time.monotonic() - start + every
+                    try:
+                        await duty()
+                    except Exception:
+                        _log.exception("upkeep failed; it is tried again")
+            await asyncio.sleep(1.0)
+
+    async def reconcile(self) -> int:
+        """Make our rows and the queue agree; how many rows needed it."""
+        rows = await asyncio.to_thread(self._settled)
+        states = await asyncio.to_thread(self._services.queue.states, [row.id for row in rows])
+        mended = 0
+        for row in rows:
+            state = states.get(row.id)
+            if state is None:
+                await asyncio.to_thread(self._services.queue.generate, row.id, row.turn, row.priority)
+                mended += 1
+            elif state in _DEAD or state == "SUCCESS":
+                code = "generation_cancelled" if state == "CANCELLED" else "generation_unknown_error"
+                message = "The job was cancelled." if state == "CANCELLED" else "The job failed for an unknown reason."
+                await self._steps.fail(row.id, {"code": code, "message": message})
+                mended += 1
+        mended += await asyncio.to_thread(self._undelivered)
+        return mended
+
+    async def retire(self) -> int:
+        """Delete generations that are older than their organisation keeps them, and uploads nobody registered."""
+        old = await asyncio.to_thread(self._expired)
+        for row in old:
+            await remove_generation(self._services, row)
+        stale = await asyncio.to_thread(self._stale_uploads)
+        for key in stale:
+            await remove_asset_file(self._services, key)
+        return len(old) + len(stale)
+
+    async def sweep(self) -> int:
+        """Remove what crashes left: half-written objects, and files of generations that have ended."""
+        removed = await self._services.objects.sweep(_STAGED)
+        work = self._services.config.work_dir
+        names = [path.name for path in work.iterdir() if path.is_dir()] if work.is_dir() else []
+        for name in names:
+            if await asyncio.to_thread(self._is_over, name):
+                await asyncio.to_thread(shutil.rmtree, work / name, True)
+                removed += 1
+        return removed
+
+    def _settled(self) -> list[Generation]:
+        with self._services.database.reading() as session:
+            query = select(Generation).where(
+                Generation.status.in_(generations.ACTIVE), Generation.created_at < now() - SETTLED
+            )
+            return list(session.scalars(query))
+
+    def _undelivered(self) -> int:
+        """Hand over deliveries that were written down and never reached the queue."""
+        with self._services.database.reading() as session:
+            query = select(Delivery).where(Delivery.status == deliveries.PENDING, Delivery.created_at < now() - SETTLED)
+            waiting = [row.id for row in session.scalars(query) if not row.attempts]
+        known = self._services.queue.states(waiting)
+        missing = [delivery for delivery in waiting if delivery not in known]
+        for delivery in missing:
+            self._services.queue.deliver(delivery)
+        return len(missing)
+
+    def _expired(self) -> list[Generation]:
+        default = self._services.config.retention_days
+        found: list[Generation] = []
+        with self._services.database.reading() as session:
+            for organisation in session.scalars(select(Organisation)):
+                days = organisation.retention_days if organisation.retention_days is not None else default
+                if days > 0:
+                    query = select(Generation).where(
+                        Generation.organisation_id == organisation.id,
+                        Generation.finished_at < now() - timedelta(days=days),
+                    )
+                    found += session.scalars(query)
+        return found
+
+    def _stale_uploads(self) -> list[str]:
+        """Uploads that never became assets; their rows are gone afterwards."""
+        with self._services.database.writing() as session:
+            limit = now() - timedelta(hours=self._services.config.upload_hours)
+            old = list(session.scalars(select(Upload).where(Upload.created_at < limit)))
+            used = set(session.scalars(select(Asset.key).where(Asset.key.in_([row.key for row in old]))))
+            for row in old:
+                session.delete(row)
+            return [row.key for row in old if row.key not in used]
+
+    def _is_over(self, name: str) -> bool:
+        """Whether the work folder `name` belongs to a generation that has ended (or never was)."""
+        with self._services.database.reading() as session:
+            row = session.get(Generation, name)
+            return (row is None and not name.startswith("faces-")) or (
+                row is not None and row.status in generations.ENDED
+            )

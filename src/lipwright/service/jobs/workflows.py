@@ -1,0 +1,126 @@
+"""The workflows, and all that is written in terms of DBOS: which steps follow each other, and what is remembered.
+
+A workflow is run again from its last finished step when its worker dies; a step is run at least once. What steps do is
+in `steps`, `delivering` and so on, which know nothing of this. Steps that wait for a child are preemptible: when the
+workflow is cancelled they are, and the child is killed.
+
+Changing the order or number of steps changes what is remembered: raise `queue.SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbos import DBOS
+
+from lipwright.service.jobs import delivering
+from lipwright.service.jobs.faces import find_faces
+from lipwright.service.jobs.queue import DELIVERIES
+from lipwright.service.jobs.steps import Steps
+from lipwright.service.services import Services
+
+Json = dict[str, Any]
+
+_steps: Steps | None = None
+
+
+def use(services: Services) -> Steps:
+    """The parts that the workflows of this process work with."""
+    global _steps
+    _steps = Steps(services)
+    return _steps
+
+
+def steps() -> Steps:
+    """The steps of this process."""
+    assert _steps is not None, "`use` has to be called before workflows run"
+    return _steps
+
+
+@DBOS.step()
+async def begin(generation: str) -> Json:
+    """See `Steps.begin`."""
+    return await steps().begin(generation)
+
+
+@DBOS.step(preemptible=True)
+async def gather(generation: str) -> Json:
+    """See `Steps.gather`."""
+    return await steps().gather(generation)
+
+
+@DBOS.step(preemptible=True)
+async def render(generation: str, fetched: Json) -> Json:
+    """See `Steps.render`."""
+    return await steps().render(generation, fetched)
+
+
+@DBOS.step(retries_allowed=True, max_attempts=8, interval_seconds=1, backoff_rate=2)
+async def finish(generation: str, made: Json) -> Json:
+    """See `Steps.finish`."""
+    return await steps().finish(generation, made)
+
+
+@DBOS.step(retries_allowed=True, max_attempts=8, interval_seconds=1, backoff_rate=2)
+async def fail(generation: str, error: Json) -> Json:
+    """See `Steps.fail`."""
+    return await steps().fail(generation, error)
+
+
+@DBOS.workflow(name="generation", max_recovery_attempts=100)
+async def generation(identity: str) -> Json:
+    """One generation from PENDING to its end."""
+    if not (await begin(identity))["go"]:
+        return {"status": "ended before"}
+    gathered = await gather(identity)
+    made = gathered if "error" in gathered else await render(identity, gathered["fetched"])
+    ended = await (fail(identity, made["error"]) if "error" in made else finish(identity, made))
+    if ended["delivery"] is not None:
+        await hand_over(ended["delivery"])
+    return {"status": "failed" if "error" in made else "completed"}
+
+
+@DBOS.step()
+async def hand_over(identity: str) -> None:
+    """Put a delivery into its queue."""
+    steps().services.queue.deliver(identity)
+
+
+@DBOS.step()
+async def attempt(identity: str, number: int, last: bool) -> Json:
+    """See `delivering.attempt`."""
+    return await delivering.attempt(steps().services, identity, number, last)
+
+
+@DBOS.step()
+async def waits() -> list[float]:
+    """How long to wait between tries: remembered, since the configuration may change meanwhile."""
+    config = steps().services.config
+    return [delivering.jittered(wait) for wait in delivering.waits(config.webhook_first_retry, config.webhook_hours)]
+
+
+@DBOS.workflow(name="delivery", max_recovery_attempts=1000)
+async def delivery(identity: str) -> Json:
+    """One webhook, tried until it is taken or the time is over. Between tries it sleeps, through restarts too."""
+    pauses = await waits()
+    for number in range(len(pauses) + 1):
+        if (await attempt(identity, number + 1, number == len(pauses)))["done"]:
+            return {"delivered": True}
+        if number < len(pauses):
+            await DBOS.sleep_async(pauses[number])
+    return {"delivered": False}
+
+
+@DBOS.step(preemptible=True)
+async def look_for_faces(asset: str) -> Json:
+    """See `lipwright.service.jobs.faces`."""
+    return await find_faces(steps().services, asset)
+
+
+@DBOS.workflow(name="faces", max_recovery_attempts=20)
+async def faces(asset: str) -> Json:
+    """The faces of one asset."""
+    return await look_for_faces(asset)
+
+
+__all__ = ["DELIVERIES", "delivery", "faces", "generation", "steps", "use"]

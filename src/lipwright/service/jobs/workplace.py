@@ -1,0 +1,70 @@
+"""Where a worker keeps the files of a generation: inputs fetched once, and a folder for each step.
+
+Everything of a generation lies in `<work>/<generation>/`. A step's own folder goes when the step ends; the rest when
+the generation does (`clear`), or, after a crash, when upkeep finds that the generation has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from lipwright.service.orders.shape import boxes_urls
+from lipwright.service.storage.objects import Objects
+
+Json = dict[str, Any]
+
+
+class Workplace:
+    """The folder of one generation on this machine."""
+
+    def __init__(self, root: Path, objects: Objects, generation: str) -> None:
+        self.folder = root / generation
+        self._objects = objects
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[Path]:
+        """A new folder for a step; gone at the end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+
+    async def local(self, key: str) -> Path:
+        """The object as a file to be read: itself where the store is a folder, else a copy that is kept."""
+        path = self._objects.local_path(key)
+        if path is not None:
+            return path
+        inputs = self.folder / "inputs"
+        inputs.mkdir(parents=True, exist_ok=True)
+        path = inputs / key.replace("/", "-")
+        if not path.exists():
+            await self._objects.fetch(key, path)
+        return path
+
+    async def localised(self, body: Mapping[str, Any], fetched: Mapping[str, str]) -> Json:
+        """The body of a generation with a local path for every input; `fetched` are keys of what had to be fetched."""
+        local = copy.deepcopy(dict(body))
+        for index, item in enumerate(local.get("input") or []):
+            key = item.pop("key", None) or fetched.get(f"input.{index}")
+            if key is not None:
+                for name in ("assetId", "asset_id"):
+                    item.pop(name, None)
+                item["url"] = str(await self.local(key))
+        for number, (choice, name, _) in enumerate(boxes_urls(local)):
+            key = fetched.get(f"boxes.{number}")
+            if key is not None:
+                choice[name] = str(await self.local(key))
+        return local
+
+    async def clear(self) -> None:
+        """Remove everything."""
+        await asyncio.to_thread(shutil.rmtree, self.folder, True)
