@@ -83,6 +83,19 @@ def analyse(
         done += stop - start
     if total == 0:
         progress.advance(PHASE, 0, 0)
+    return _stored(store, wanted)
+
+
+def analysed(store: Store, ranges: Sequence[tuple[int, int]]) -> FaceAnalysis | None:
+    """What `analyse` gives for `ranges` from `store` alone; None if it does not hold all of them."""
+    wanted = merge_ranges(ranges)
+    if subtract_ranges(wanted, [(p.start, p.stop) for p in store.pieces()]):
+        return None
+    return _stored(store, wanted)
+
+
+def _stored(store: Store, wanted: list[tuple[int, int]]) -> FaceAnalysis:
+    """The analysis of merged ranges that `store` holds."""
     pieces = store.pieces()
     tracks = build_tracks(pieces, wanted)
     cuts_found = sorted({c for p in pieces for c in p.cuts if any(a <= c < b for a, b in wanted)})

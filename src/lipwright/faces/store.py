@@ -78,6 +78,15 @@ class Store:
         finally:
             shutil.rmtree(draft.path, ignore_errors=True)
 
+    def copy_from(self, other: Store, ranges: Sequence[tuple[int, int]]) -> None:
+        """Add the pieces of `other` that hold frames of `ranges` or border on them (for the cuts between)."""
+        for piece in other.pieces():
+            if any(piece.start <= stop and start <= piece.stop for start, stop in ranges):
+                with self.new_piece(piece.start, piece.stop) as draft:
+                    for file in piece.row_files():
+                        shutil.copyfile(file, draft.path / file.name)
+                    draft.finish(piece.size, piece.cuts)
+
 
 def scratch_store() -> Store:
     """A store in a temporary folder that is removed when the store is no longer used."""

@@ -31,6 +31,24 @@ def faces_on(
         return analyse(reader, ranges, progress=progress, cache=_entry(cache, path))
 
 
+def faces_kept(
+    path: Path,
+    info: MediaInfo,
+    ranges: Sequence[Range],
+    progress: Progress,
+    store: Store,
+    cache: FaceCache | None = None,
+    limits: Limits | None = None,
+) -> FaceAnalysis:
+    """The same, and everything that it is made from is in `store` afterwards."""
+    entry = _entry(cache, path)
+    with open_reader(path, info, limits) as reader:
+        if entry is not None:
+            analyse(reader, ranges, progress=progress, cache=entry)
+            store.copy_from(entry, ranges)
+        return analyse(reader, ranges, progress=progress, cache=store)
+
+
 def _entry(cache: FaceCache | None, path: Path) -> Store | None:
     """The place of the video in the cache; None, which means no cache, where that cannot be used."""
     if cache is None:

@@ -12,7 +12,7 @@ from typing import Self
 from lipwright import __version__
 from lipwright.generation.inputs import Inputs
 from lipwright.generation.render import Rendered
-from lipwright.media.encoding import Quality, VideoTarget, audio_target, encoding_of, even
+from lipwright.media.encoding import Quality, VideoTarget, audio_target, encoding_of, even, writing_notes
 from lipwright.media.info import AudioInfo
 from lipwright.media.mix import SoundMix
 from lipwright.media.probe import probe_audio
@@ -36,17 +36,14 @@ class Output:
         self._path = path
         self._edl = edl
         self._video = video or VideoTarget.like(info.video, edl.time_base)
-        target, notes = audio_target(info.audio, _first_sound(inputs))
-        self.notes = [_sentence(note) for note in notes]
-        files: Mapping[str, Path] = {ref: sound.path for ref, sound in inputs.sounds.items()}
-        self._mix = SoundMix(edl.sound, edl.duration, target, files, (inputs.video, info), inputs.limits)
+        self._mix = sound_mix(edl, inputs)
+        self.notes = output_notes(self._video, inputs)
         self._frames = 0
         with ExitStack() as stack:
             stack.callback(self._mix.close)
             self._writer = stack.enter_context(
-                OutputWriter(path, self._video, target, quality=quality, comment=provenance(edl))
+                OutputWriter(path, self._video, self._mix.target, quality=quality, comment=provenance(edl))
             )
-            self.notes += [_sentence(note) for note in self._writer.notes]
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -69,16 +66,34 @@ class Output:
         for block in self._mix.blocks():
             self._writer.add_audio(block)
         self._writer.close()
-        encoded = encoding_of(self._video.layout).layout
-        return OutputFacts(
-            name=self._path.name,
-            width=even(self._video.width, encoded.sub_x),
-            height=even(self._video.height, encoded.sub_y),
-            frames=self._frames,
-            video_seconds=round(float(self._edl.duration), 6),
-            audio_seconds=round(self._mix.total / self._mix.target.rate, 6),
-            pixel_format=encoded.name,
-        )
+        return output_facts(self._path, self._video, self._edl, self._frames, self._mix)
+
+
+def sound_mix(edl: EditDecisionList, inputs: Inputs) -> SoundMix:
+    """The sound of the whole output."""
+    target, _ = audio_target(inputs.info.audio, _first_sound(inputs))
+    files: Mapping[str, Path] = {ref: sound.path for ref, sound in inputs.sounds.items()}
+    return SoundMix(edl.sound, edl.duration, target, files, (inputs.video, inputs.info), inputs.limits)
+
+
+def output_notes(video: VideoTarget, inputs: Inputs) -> list[str]:
+    """Sentences about what is deliberately changed when the sound and pictures like `video` are written."""
+    _, notes = audio_target(inputs.info.audio, _first_sound(inputs))
+    return [_sentence(note) for note in (*notes, *writing_notes(video))]
+
+
+def output_facts(path: Path, video: VideoTarget, edl: EditDecisionList, frames: int, mix: SoundMix) -> OutputFacts:
+    """What a finished output is, for the report."""
+    encoded = encoding_of(video.layout).layout
+    return OutputFacts(
+        name=path.name,
+        width=even(video.width, encoded.sub_x),
+        height=even(video.height, encoded.sub_y),
+        frames=frames,
+        video_seconds=round(float(edl.duration), 6),
+        audio_seconds=round(mix.total / mix.target.rate, 6),
+        pixel_format=encoded.name,
+    )
 
 
 def provenance(edl: EditDecisionList) -> str:

@@ -171,6 +171,11 @@ class Scales:
     movie: int
     exact: bool
 
+    def ticks(self, time: Fraction, duration: Fraction) -> tuple[int, int]:
+        """When a frame is shown and for how long, in ticks of the pictures; at least one."""
+        pts = round(time * self.video)
+        return pts, max(1, round((time + duration) * self.video) - pts)
+
 
 def scales_of(time_base: Fraction, audio_rate: int | None) -> Scales:
     """The tick rates that make all times exact in MP4, whose fields hold 31 bits, or fine enough where that fails.
@@ -183,6 +188,22 @@ def scales_of(time_base: Fraction, audio_rate: int | None) -> Scales:
     video = video if exact else 14_112_000  # a multiple of 24000, 30000, 44100, 48000 and 90000-ish rates
     movie = lcm(video, audio_rate or 1)
     return Scales(video, movie if movie <= _LARGEST_SCALE else video, exact)
+
+
+def writing_notes(video: VideoTarget, *, compatible: bool = False, keep_chroma: bool = False) -> tuple[str, ...]:
+    """Plain sentences about what is deliberately changed when pictures like `video` are written."""
+    encoding = encoding_of(video.layout, compatible=compatible, keep_chroma=keep_chroma)
+    notes = list(encoding.notes)
+    scales = scales_of(video.time_base, None)
+    if not scales.exact:
+        notes.append(f"output times are rounded to 1/{scales.video} s")
+    padded = even(video.width, encoding.layout.sub_x), even(video.height, encoding.layout.sub_y)
+    if padded != (video.width, video.height):
+        notes.append(
+            f"{video.width}x{video.height} pictures are padded to {padded[0]}x{padded[1]} by repeating the edge, "
+            "because H.264 in 4:2:0 needs even sizes"
+        )
+    return tuple(notes)
 
 
 # Sample rates of AAC up to 48 kHz (ISO/IEC 14496-3, table 1.18).
