@@ -180,7 +180,9 @@ async def test_a_prefix_is_a_folder(objects: Objects) -> None:
         await objects.delete_prefix("")
 
 
-async def test_many_objects_are_listed_and_deleted(objects: Objects) -> None:
+async def test_many_objects_are_listed_and_deleted(objects: Objects, address: tuple[str, dict[str, str]]) -> None:
+    if "/some/" in address[0]:
+        pytest.skip("the same as without a prefix")
     names = [f"many/{i % 7}/{i:04}" for i in range(1050)]  # more than S3 tells or deletes at a time
     for i in range(0, len(names), 100):
         await asyncio.gather(*(objects.put_bytes(name, b"x") for name in names[i : i + 100]))
