@@ -25,6 +25,9 @@ LEFT, RIGHT = (165, 150), (905, 180)
 """A point in the face of the man on the left and of the woman on the right, in pixels of the clip."""
 
 MOUTHS: dict[str, Box] = {"left": (130, 175, 205, 240), "middle": (490, 180, 565, 245), "right": (865, 195, 940, 260)}
+LOSS = 3.0
+"""What the encoder may change a picture by, mean of 8-bit levels."""
+
 SCRIPT = "Peter bought some paper in May."
 SPANS = ((0.4, 2.0), (2.4, 4.0), (6.0, 8.0), (8.6, 9.8))
 CROPS = ((0.3, 1.9), (3.2, 4.8))
@@ -154,7 +157,8 @@ def test_only_the_chosen_mouth_is_changed(source: Film, output: Film, report: Qu
             for name, box in MOUTHS.items()
         }
         others = [value for name, value in changed.items() if name != who]
-        assert changed[who] > 2 * max(others), changed
+        assert max(others) < LOSS, changed
+        assert changed[who] > 1.5 * max(others), changed
 
 
 def test_between_the_segments_all_is_as_it_was(source: Film, output: Film, report: QualityReport) -> None:
@@ -162,10 +166,10 @@ def test_between_the_segments_all_is_as_it_was(source: Film, output: Film, repor
     assert report.frames.output == report.frames.asked + report.frames.untouched
     assert report.equality.untouched_frames >= report.frames.untouched
     for time in (0.1, 2.2, 4.5, 5.5):
-        assert difference(source.at(time), output.at(time)) < 3
+        assert difference(source.at(time), output.at(time)) < LOSS
     shift = report.segments[3].output[0] - report.segments[3].source[0]
     for time in (8.3, 10.5, 11.5):
-        assert difference(source.at(time), output.at(time + shift)) < 3
+        assert difference(source.at(time), output.at(time + shift)) < LOSS
 
 
 def test_quality(report: QualityReport) -> None:
