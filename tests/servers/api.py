@@ -21,11 +21,11 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tests.servers.prober import NearProber
 
 from lipwright.service.api.app import create_app
 from lipwright.service.config import ServiceConfig
 from lipwright.service.jobs.children import ChildLimits
-from lipwright.service.jobs.prober import Prober
 from lipwright.service.net.fetch import Fetcher, Kind, Remote
 from lipwright.service.net.policy import AddressPolicy
 from lipwright.service.services import Services, media_limits
@@ -141,7 +141,7 @@ async def api(folder: Path, **settings: Any) -> AsyncIterator[Api]:
         links=Links(objects, b"a secret of thirty-two bytes or so", config.base_url),
         fetcher=NotedFetcher(AddressPolicy(ports=config.fetch_ports, allow=config.fetch_allow)),
         queue=queue,
-        prober=Prober(ChildLimits.of(config), media_limits(config)),
+        prober=NearProber(ChildLimits.of(config), media_limits(config)),
     )
     with database.writing() as session:
         key = access.create_key(session)
