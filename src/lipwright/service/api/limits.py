@@ -18,7 +18,6 @@ class RateLimited(LipwrightError):
     """Rate limit exceeded. Please try again later."""
 
     code = "rate_limit_exceeded"
-    status = 429
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()

@@ -27,7 +27,6 @@ class Unauthorized(LipwrightError):
     """The API key is missing or not valid."""
 
     code = "unauthorized"
-    status = 401
 
 
 class Keys:

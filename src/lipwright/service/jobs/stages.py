@@ -94,14 +94,55 @@ def measure(task: Task, _: Listener) -> Task:
     return {"frames": edl.frame_count, "seconds": float(edl.duration)}
 
 
-def render(task: Task, listener: Listener) -> Task:
-    """The whole generation in one go: the output at `output` and its report beside it."""
-    from lipwright.generation.generate import generate
+def prepare(task: Task, listener: Listener) -> Task:
+    """Everything before the rendering, kept in `folder`; and where to cut the output into pieces.
+
+    An output that is not worth cutting is rendered here and now, to `output`: its process is already warm.
+    """
+    from lipwright.generation.pieces.borders import suggest_pieces
+    from lipwright.generation.pieces.prepare import prepare as prepared_in
     from lipwright.timeline.body import parse_request
 
-    output = Path(task["output"])
-    result = generate(parse_request(task["request"]), output, _settings(task), Progress(listener))
-    return {"report": str(result.report_path), "frames": result.report.frames.output}
+    folder, seconds = Path(task["folder"]), Fraction(task["piece_seconds"])
+    prepared = prepared_in(parse_request(task["request"]), folder, _settings(task), Progress(listener))
+    whole = prepared.frames * prepared.frame_duration
+    pieces = [(0, prepared.frames)]
+    if whole >= 2 * seconds:
+        pieces = list(suggest_pieces(prepared.frames, prepared.frame_duration, seconds, prepared.edges))
+    told: Task = {
+        "frames": prepared.frames,
+        "files": list(prepared.files),
+        "spoken": dict(prepared.spoken),
+        "pieces": pieces if len(pieces) > 1 else [],
+    }
+    if len(pieces) == 1:
+        only = folder / "only.mp4"
+        piece({**task, "first": 0, "stop": prepared.frames, "output": str(only)}, listener)
+        told |= join({**task, "pieces": [str(only)]}, listener)
+    return told
+
+
+def piece(task: Task, listener: Listener) -> Task:
+    """Frames `first` to `stop` of what was prepared in `folder`, encoded to `output`, with its readings beside it."""
+    from lipwright.generation.pieces.piece import render_piece
+    from lipwright.generation.pieces.readings import readings_beside
+    from lipwright.timeline.body import parse_request
+
+    output, request = Path(task["output"]), parse_request(task["request"])
+    first, stop = task["first"], task["stop"]
+    render_piece(request, Path(task["folder"]), first, stop, output, _settings(task), Progress(listener))
+    return {"readings": str(readings_beside(output))}
+
+
+def join(task: Task, listener: Listener) -> Task:
+    """The output at `output` and its report beside it, made of the `pieces` of what was prepared in `folder`."""
+    from lipwright.generation.pieces.join import join as joined
+    from lipwright.timeline.body import parse_request
+
+    pieces = [Path(one) for one in task["pieces"]]
+    request, output = parse_request(task["request"]), Path(task["output"])
+    result = joined(request, Path(task["folder"]), pieces, output, _settings(task), Progress(listener))
+    return {"report": str(result.report_path)}
 
 
 def faces(task: Task, listener: Listener) -> Task:
@@ -177,6 +218,8 @@ STAGES: dict[str, Callable[[Task, Listener], Task]] = {
     "nothing": nothing,
     "probe": probe,
     "measure": measure,
-    "render": render,
+    "prepare": prepare,
+    "piece": piece,
+    "join": join,
     "faces": faces,
 }

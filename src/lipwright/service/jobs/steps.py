@@ -9,7 +9,9 @@ writes down its webhook in the same transaction.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +68,64 @@ class Steps:
             return _failed(error)
         return {"fetched": fetched}
 
-    async def render(self, generation: str, fetched: Json) -> Json:
-        """The whole generation in one child: the keys of what it made."""
-        row = await asyncio.to_thread(self._row, generation)
-        place = self._place(generation)
-        teller = Teller(self.services.database, generation)
-        try:
-            async with place.step("render") as folder:
-                output = folder / "output.mp4"
-                task = await self._task(place, row, fetched) | {"output": str(output)}
-                result = await run_stage("render", task, self._limits, teller, network=_speaks_by_network(row))
-                return await self._stored(row, output, Path(result["report"]), result)
-        except StageFailure as failure:
-            return {"error": {"code": failure.code, "message": failure.message}}
-        except LipwrightError as error:
-            return _failed(error)
-        finally:
-            await teller.close()
+    async def prepare(self, generation: str, fetched: Json) -> Json:
+        """Everything before the rendering. A short output is rendered too, and the keys of what it became returned;
+        of a long one the pieces that are left to render, and the names of the files that they need."""
+
+        async def work(row: Generation, place: Workplace, folder: Path, teller: Teller) -> Json:
+            output = folder / "output.mp4"
+            task = await self._task(place, row, fetched)
+            seconds = self.services.config.piece_seconds
+            task |= {"folder": str(folder / "prepared"), "output": str(output), "piece_seconds": seconds}
+            done = await run_stage("prepare", task, self._limits, teller, network=_speaks_by_network(row))
+            first = next(iter(done["spoken"].values()), None)
+            spoken = {"speech.wav": folder / "prepared" / first} if first is not None else {}
+            if not done["pieces"]:
+                return await self._stored(row, output, Path(done["report"]), spoken)
+            for name in done["files"]:
+                await self.services.objects.put_file(f"{work_prefix(row)}/prepared/{name}", folder / "prepared" / name)
+            keys = {name: f"{work_prefix(row)}/prepared/{path.name}" for name, path in spoken.items()}
+            told = {"pieces": done["pieces"], "files": done["files"], "frames": done["frames"], "keys": keys}
+            return told | {"fetched": fetched}
+
+        return await self._staged(generation, "prepare", Teller(self.services.database, generation), work)
+
+    async def piece(self, generation: str, number: int, prepared: Json) -> Json:
+        """One piece of a long output, rendered on what `prepare` left."""
+        first, stop = prepared["pieces"][number]
+
+        async def work(row: Generation, place: Workplace, folder: Path, teller: Teller) -> Json:
+            output = folder / f"piece-{number}.mp4"
+            task = await self._task(place, row, prepared["fetched"])
+            task |= {"folder": str(await place.prepared(work_prefix(row), prepared["files"])), "output": str(output)}
+            done = await run_stage("piece", task | {"first": first, "stop": stop}, self._limits, teller)
+            readings = Path(done["readings"])
+            for path in (output, readings):
+                await self.services.objects.put_file(f"{work_prefix(row)}/pieces/{path.name}", path)
+            return {"files": [output.name, readings.name]}
+
+        return await self._staged(
+            generation, "piece", Teller(self.services.database, generation, number, prepared["frames"]), work
+        )
+
+    async def join(self, generation: str, prepared: Json, pieces: list[list[str]]) -> Json:
+        """The output of a long generation, made of its pieces: the keys of what it became."""
+
+        async def work(row: Generation, place: Workplace, folder: Path, teller: Teller) -> Json:
+            output = folder / "output.mp4"
+            prefix = work_prefix(row)
+            here = folder / "pieces"
+            here.mkdir()
+            for name in (name for files in pieces for name in files):
+                await self.services.objects.fetch(f"{prefix}/pieces/{name}", here / name)
+            task = await self._task(place, row, prepared["fetched"])
+            task |= {"folder": str(await place.prepared(prefix, prepared["files"])), "output": str(output)}
+            task["pieces"] = [str(here / files[0]) for files in pieces]
+            done = await run_stage("join", task, self._limits, teller)
+            made = await self._stored(row, output, Path(done["report"]), {})
+            return made | {"keys": {**prepared["keys"], **made["keys"]}}
+
+        return await self._staged(generation, "join", Teller(self.services.database, generation), work)
 
     async def finish(self, generation: str, made: Json) -> Json:
         """Give the files their lasting names and the generation its end; the webhook's delivery, if there is one."""
@@ -162,12 +205,26 @@ class Steps:
             "media": media_limits(config),
         }
 
-    async def _stored(self, row: Generation, output: Path, report: Path, result: Json) -> Json:
-        """Put what a child made into the store, under names that do not last."""
-        import json
+    async def _staged(
+        self, generation: str, name: str, teller: Teller, work: Callable[[Generation, Workplace, Path, Teller], Any]
+    ) -> Json:
+        """What `work` does in a folder of its own; what a user should read of a failure is returned."""
+        row = await asyncio.to_thread(self._row, generation)
+        place = self._place(generation)
+        try:
+            async with place.step(name) as folder:
+                done: Json = await work(row, place, folder, teller)
+                return done
+        except StageFailure as failure:
+            return {"error": {"code": failure.code, "message": failure.message}}
+        except LipwrightError as error:
+            return _failed(error)
+        finally:
+            await teller.close()
 
-        files = {"output.mp4": output, "report.json": report}
-        files |= {name: Path(path) for name, path in (result.get("files") or {}).items()}
+    async def _stored(self, row: Generation, output: Path, report: Path, more: dict[str, Path]) -> Json:
+        """Put what a child made into the store, under names that do not last."""
+        files = {"output.mp4": output, "report.json": report, **more}
         keys = {name: f"{work_prefix(row)}/{name}" for name in files}
         document = json.loads(await asyncio.to_thread(report.read_text, "utf-8"))
         for name, path in files.items():

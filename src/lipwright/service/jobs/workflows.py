@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbos import DBOS
+from dbos import DBOS, SetWorkflowID
 
 from lipwright.service.jobs import delivering
 from lipwright.service.jobs.faces import find_faces
-from lipwright.service.jobs.queue import DELIVERIES
+from lipwright.service.jobs.queue import PIECES
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.services import Services
 
@@ -50,9 +50,21 @@ async def gather(generation: str) -> Json:
 
 
 @DBOS.step(preemptible=True)
-async def render(generation: str, fetched: Json) -> Json:
-    """See `Steps.render`."""
-    return await steps().render(generation, fetched)
+async def prepare(generation: str, fetched: Json) -> Json:
+    """See `Steps.prepare`."""
+    return await steps().prepare(generation, fetched)
+
+
+@DBOS.step(preemptible=True)
+async def render_piece(generation: str, number: int, prepared: Json) -> Json:
+    """See `Steps.piece`."""
+    return await steps().piece(generation, number, prepared)
+
+
+@DBOS.step(preemptible=True)
+async def join(generation: str, prepared: Json, pieces: list[list[str]]) -> Json:
+    """See `Steps.join`."""
+    return await steps().join(generation, prepared, pieces)
 
 
 @DBOS.step(retries_allowed=True, max_attempts=8, interval_seconds=1, backoff_rate=2)
@@ -78,6 +90,32 @@ async def generation(identity: str) -> Json:
     if ended["delivery"] is not None:
         await hand_over(ended["delivery"])
     return {"status": "failed" if "error" in made else "completed"}
+
+
+async def render(identity: str, fetched: Json) -> Json:
+    """The output of a generation, by as many workers as are free if it is long."""
+    prepared = await prepare(identity, fetched)
+    if "pieces" not in prepared:
+        return prepared
+    handles = []
+    for number in range(len(prepared["pieces"])):
+        with SetWorkflowID(f"{identity}.piece.{number}"):
+            handles.append(await DBOS.enqueue_workflow_async(PIECES, piece, identity, number, prepared))
+    made: list[list[str]] = []
+    for number, handle in enumerate(handles):
+        done = await handle.get_result()
+        if "error" in done:
+            for other in handles[number + 1 :]:
+                await DBOS.cancel_workflow_async(other.get_workflow_id())
+            return done
+        made.append(done["files"])
+    return await join(identity, prepared, made)
+
+
+@DBOS.workflow(name="piece", max_recovery_attempts=100)
+async def piece(identity: str, number: int, prepared: Json) -> Json:
+    """One piece of a generation."""
+    return await render_piece(identity, number, prepared)
 
 
 @DBOS.step()
@@ -123,4 +161,4 @@ async def faces(asset: str) -> Json:
     return await look_for_faces(asset)
 
 
-__all__ = ["DELIVERIES", "delivery", "faces", "generation", "steps", "use"]
+__all__ = ["delivery", "faces", "generation", "piece", "steps", "use"]

@@ -10,7 +10,7 @@ import asyncio
 import copy
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,20 @@ class Workplace:
             if key is not None:
                 choice[name] = str(await self.local(key))
         return local
+
+    async def prepared(self, prefix: str, files: Sequence[str]) -> Path:
+        """The folder that was prepared, with these files: where it lies in the store, or a copy that is kept."""
+        anchor = f"{prefix}/prepared/{files[0]}"
+        path = self._objects.local_path(anchor)
+        if path is not None:
+            return path.parents[files[0].count("/")]
+        folder, complete = self.folder / "prepared", self.folder / "prepared.complete"
+        if not complete.exists():
+            for name in files:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                await self._objects.fetch(f"{prefix}/prepared/{name}", folder / name)
+            complete.touch()
+        return folder
 
     async def clear(self) -> None:
         """Remove everything."""
