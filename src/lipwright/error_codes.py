@@ -3,10 +3,13 @@
 The single source of `GET /v2/errors`, of docs/errors.md and of the exceptions' statuses (`lipwright.errors`). Names are
 those of the sync.so contract (section 15.3) where it has one for the case; codes that only billing or its own platform
 could raise are left out, since this service would never send them. Codes of our own are listed last in each group.
+
+`python -m lipwright.error_codes > docs/errors.md` writes the page.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 
@@ -291,3 +294,39 @@ BY_CODE: dict[str, ErrorCode] = {one.code: one for one in CODES}
 def known(code: str) -> ErrorCode:
     """The entry of `code`; that of `generation_unknown_error` for one that is not listed."""
     return BY_CODE.get(code, BY_CODE["generation_unknown_error"])
+
+
+_HEAD = """# Errors
+
+Whatever goes wrong, the body of the answer has this form:
+
+```json
+{
+  "statusCode": 400,
+  "message": "segments[0].audioInput.refId is 'narrator', which no audio or text input has.",
+  "error": "Bad Request",
+  "errorCode": "generation_input_segments_invalid",
+  "suggestion": "Every segment needs a range inside the video and an audioInput whose refId names an input.",
+  "field": "segments[0].audioInput.refId",
+  "requestId": "6f1c0a0c4a5b4d0b8d4c7a6b0a8f1e11"
+}
+```
+
+`message` is a list where a body has several faults; `faults` then tells each with its field and code. `requestId` is
+also in the header `X-Request-Id` and in the log of the server. What goes wrong after a generation was accepted is told
+by its `error` and `error_code` (and `errorCode`, the same), with the codes below; their status is the one an HTTP
+answer with that code has. `GET /v2/errors` answers this table as JSON and needs no key.
+
+| Code | Status | What it means | What to do |
+|---|---:|---|---|
+"""
+
+
+def page() -> str:
+    """The whole text of docs/errors.md."""
+    rows = (f"| `{one.code}` | {one.status} | {one.message} | {one.suggestion} |\n" for one in CODES)
+    return _HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -39,8 +39,9 @@
     `-- Cancelled                       499  generation_cancelled
 
 Each class carries the wire `code` and HTTP `status` of the sync.so contract (section 15), so that the command line,
-the Python API and the HTTP service say the same thing about the same fault. The docstring of a class is its default
-message; `suggestion` tells the user what to do next.
+the Python API and the HTTP service say the same thing about the same fault. The status is the one that
+`lipwright.error_codes` gives the code, unless the class says another. The docstring of a class is its default message;
+`suggestion` tells the user what to do next.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import ClassVar
+
+from lipwright.error_codes import BY_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,13 @@ class LipwrightError(Exception):
     """Something went wrong inside Lipwright."""
 
     code: ClassVar[str] = "internal_error"
-    status: ClassVar[int] = 500
+    status: ClassVar[int] = BY_CODE["internal_error"].status
+
+    def __init_subclass__(cls, **given: object) -> None:
+        """A class that has a code of its own and says no status has that of the catalogue."""
+        super().__init_subclass__(**given)
+        if "code" in vars(cls) and "status" not in vars(cls) and cls.code in BY_CODE:
+            cls.status = BY_CODE[cls.code].status
 
     def __init__(self, message: str | None = None, *, field: str | None = None, suggestion: str | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
@@ -76,7 +85,6 @@ class RequestError(LipwrightError):
     """The request is not valid."""
 
     code = "generation_input_validation_failed"
-    status = 400
 
     def __init__(
         self,
@@ -146,14 +154,12 @@ class IdempotencyKeyReused(RequestError):
     """The Idempotency-Key was used for a different request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
-    status = 409
 
 
 class MediaError(LipwrightError):
     """The video could not be read."""
 
     code = "generation_input_video_invalid"
-    status = 422
 
 
 class VideoInaccessible(MediaError):
@@ -178,6 +184,7 @@ class BoxesInaccessible(MediaError):
     """The bounding boxes could not be opened."""
 
     code = "generation_input_face_selection_invalid"
+    status = 422
 
 
 class FileTooLarge(MediaError):
@@ -208,13 +215,13 @@ class NoUsableFace(MediaError):
     """No usable face was found where one is needed."""
 
     code = "generation_input_face_selection_invalid"
+    status = 422
 
 
 class NotThere(LipwrightError):
     """There is nothing at this address."""
 
     code = "not_found"
-    status = 404
 
 
 class GenerationNotFound(NotThere):
@@ -245,14 +252,12 @@ class AssetTypeMismatch(LipwrightError):
     """The asset is of another type than the input it is used for."""
 
     code = "generation_input_asset_type_mismatch"
-    status = 422
 
 
 class Conflict(LipwrightError):
     """The generation is not in a state in which this can be done."""
 
     code = "generation_conflict"
-    status = 409
 
 
 class StillProcessing(Conflict):
@@ -271,21 +276,18 @@ class SpeechServiceError(LipwrightError):
     """The text-to-speech service did not answer."""
 
     code = "elevenlabs_service_unavailable"
-    status = 503
 
 
 class SpeechKeyInvalid(SpeechServiceError):
     """The text-to-speech service refused the API key."""
 
     code = "elevenlabs_api_key_invalid"
-    status = 401
 
 
 class SpeechQuotaExceeded(SpeechServiceError):
     """The text-to-speech service's quota is used up."""
 
     code = "elevenlabs_quota_exceeded"
-    status = 402
 
 
 class SpeechTimeout(SpeechServiceError):
@@ -298,7 +300,6 @@ class ModelFileError(LipwrightError):
     """A model file is missing; run `lipwright models fetch`."""
 
     code = "generation_infra_service_unavailable"
-    status = 503
 
 
 class OutputError(LipwrightError):
@@ -317,7 +318,6 @@ class Cancelled(LipwrightError):
     """The job was cancelled."""
 
     code = "generation_cancelled"
-    status = 499
 
 
 _SEGMENT = re.compile(r"segments\[([0-9]+)\]")
