@@ -11,10 +11,11 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders.removal import remove_asset_file, remove_generation
 from lipwright.service.storage import deliveries, generations
@@ -92,6 +93,11 @@ class Upkeep:
             if await asyncio.to_thread(self._is_over, name):
                 await asyncio.to_thread(shutil.rmtree, work / name, True)
                 removed += 1
+        # A worker whose job is cancelled may store a last file after the job's were removed.
+        left = {"/".join(stored.key.split("/")[:3]) async for stored in self._services.objects.list("work")}
+        for prefix in left:
+            if await asyncio.to_thread(self._is_over, prefix.rpartition("/")[2]):
+                removed += await self._services.objects.delete_prefix(prefix)
         return removed
 
     def _settled(self) -> list[Generation]:
@@ -102,15 +108,20 @@ class Upkeep:
             return list(session.scalars(query))
 
     def _undelivered(self) -> int:
-        """Hand over deliveries that were written down and never reached the queue."""
+        """Hand over deliveries that were written down, or asked for once more, and never reached the queue."""
         with self._services.database.reading() as session:
             query = select(Delivery).where(Delivery.status == deliveries.PENDING, Delivery.created_at < now() - SETTLED)
-            waiting = [row.id for row in session.scalars(query) if not row.attempts]
-        known = self._services.queue.states(waiting)
-        missing = [delivery for delivery in waiting if delivery not in known]
+            waiting = list(session.scalars(query))
+        fresh = [row.id for row in waiting if not row.attempts]
+        idle = {f"{row.id}.{len(row.attempts)}": row for row in waiting if row.attempts and _is_idle(row)}
+        known = self._services.queue.states([*fresh, *idle])
+        missing = [delivery for delivery in fresh if delivery not in known]
         for delivery in missing:
             self._services.queue.deliver(delivery)
-        return len(missing)
+        again = [row for identity, row in idle.items() if identity not in known]
+        for row in again:
+            self._services.queue.redeliver(row.id, len(row.attempts))
+        return len(missing) + len(again)
 
     def _expired(self) -> list[Generation]:
         default = self._services.config.retention_days
@@ -143,3 +154,8 @@ class Upkeep:
             return (row is None and not name.startswith("faces-")) or (
                 row is not None and row.status in generations.ENDED
             )
+
+
+def _is_idle(delivery: Delivery) -> bool:
+    """Whether the last try is longer ago than anybody waits for the next."""
+    return datetime.fromisoformat(delivery.attempts[-1]["at"]) < now() - timedelta(seconds=1.25 * LONGEST_WAIT)
