@@ -26,6 +26,7 @@ from tests.servers.prober import NearProber
 from lipwright.service.api.app import create_app
 from lipwright.service.config import ServiceConfig
 from lipwright.service.jobs.children import ChildLimits
+from lipwright.service.jobs.queue import Waiting
 from lipwright.service.net.fetch import Fetcher, Kind, Remote
 from lipwright.service.net.policy import AddressPolicy
 from lipwright.service.services import Services, media_limits
@@ -44,7 +45,7 @@ class NotedQueue:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
-        self.depth: dict[str, int] = {}
+        self.depth: dict[str, Waiting] = {}
 
     def __getattr__(self, name: str) -> Any:
         def note(*arguments: Any) -> None:
@@ -58,7 +59,7 @@ class NotedQueue:
         """Nothing is known."""
         return {}
 
-    def waiting(self) -> dict[str, int]:
+    def waiting(self) -> dict[str, Waiting]:
         """What the test says."""
         return dict(self.depth)
 

@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from lipwright import __version__
 from lipwright.service.answers import Answers
-from lipwright.service.api import errors, files, generations, health
+from lipwright.service.api import errors, files, generations, health, webhooks
 from lipwright.service.api.limits import RateLimiter
 from lipwright.service.api.state import Keys
 from lipwright.service.config import ServiceConfig
@@ -45,7 +45,7 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
     app = FastAPI(title="Lipwright", version=__version__, lifespan=lifespan, root_path=config.root_path)
     app.state.config = config
     errors.install(app)
-    for module in (generations, files, health):
+    for module in (generations, files, health, webhooks):
         app.include_router(module.router)
     app.middleware("http")(_identified)
     if config.cors_origins:

@@ -58,7 +58,8 @@ def whole(request: Request, name: str, low: int, high: int, default: int | None 
     text = request.query_params.get(name)
     if text is None or not text.strip():
         return default
-    if not text.strip().isdecimal() or not low <= int(text) <= high:
+    text = text.strip()
+    if len(text) > 18 or not text.isdecimal() or not low <= int(text) <= high:
         raise RequestError(f"{name} must be a whole number from {low} to {high}, not {text[:40]!r}.", field=name)
     return int(text)
 

@@ -28,17 +28,20 @@ def waits(first: float, hours: float) -> list[float]:
     return found
 
 
-async def attempt(services: Services, delivery: str, number: int, last: bool) -> Json:
-    """Try once to deliver; whether it is done."""
+async def attempt(services: Services, delivery: str, last: bool) -> Json:
+    """Try once to deliver; whether it is done.
+
+    What was taken meanwhile (by a repetition that somebody asked for, or by this same try before a crash) is not sent
+    again.
+    """
     row, secret = await asyncio.to_thread(_read, services, delivery)
-    if row is None:
+    if row is None or row.status == deliveries.DELIVERED:
         return {"done": True}
     body = row.body.encode("utf-8")
     headers = sign(secret, body, message_id=row.id, now=time.time())
     posted = await services.fetcher.post(row.url, body, headers)
     taken = posted.status in _OK if posted.status is not None else False
     log = {
-        "number": number,
         "at": now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "status": posted.status,
         "seconds": round(posted.seconds, 3),

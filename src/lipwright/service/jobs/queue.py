@@ -7,10 +7,13 @@ the row it works for, so that asking twice is asking once.
 from __future__ import annotations
 
 import sqlite3
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dbos import DBOS, DBOSClient, EnqueueOptions
+from sqlalchemy import func, select
 
 from lipwright.service.jobs.serial import JsonSerializer
 
@@ -22,6 +25,14 @@ GENERATIONS, PIECES, DELIVERIES, LIGHT = "generations", "pieces", "deliveries", 
 
 _CLASS = 100_000_000
 """Turns that one class of priority has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many workflows wait in a queue, and for how many seconds the oldest does."""
+
+    count: int
+    seconds: float
 
 
 class JobQueue(Protocol):
@@ -55,8 +66,8 @@ class JobQueue(Protocol):
         """The queue's own status of these workflows, as far as it knows them."""
         ...
 
-    def waiting(self) -> dict[str, int]:
-        """How many workflows wait in each queue."""
+    def waiting(self) -> dict[str, Waiting]:
+        """What waits in each queue."""
         ...
 
     def close(self) -> None:
@@ -117,13 +128,23 @@ class DurableQueue:
         found = self._client.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
         return {one.workflow_id: one.status for one in found}
 
-    def waiting(self) -> dict[str, int]:
-        """See `JobQueue`."""
-        counts: dict[str, int] = dict.fromkeys((GENERATIONS, PIECES, DELIVERIES, LIGHT), 0)
-        for one in self._client.list_workflows(status="ENQUEUED", load_input=False, load_output=False):
-            if one.queue_name is not None:
-                counts[one.queue_name] = counts.get(one.queue_name, 0) + 1
-        return counts
+    def waiting(self) -> dict[str, Waiting]:
+        """See `JobQueue`.
+
+        The queue's own listing gives every workflow; this counts them where they are, by an index that is made for it.
+        """
+        table = self._client._sys_db.tables.workflow_status.c
+        query = (
+            select(table.queue_name, func.count(), func.min(table.created_at))
+            .where(table.status == "ENQUEUED", table.queue_name.is_not(None))
+            .group_by(table.queue_name)
+        )
+        found = dict.fromkeys((GENERATIONS, PIECES, DELIVERIES, LIGHT), Waiting(0, 0.0))
+        with self._client._sys_db.engine.connect() as connection:
+            at = time.time()
+            for name, count, since in connection.execute(query):
+                found[name] = Waiting(count, max(0.0, at - since / 1000))
+        return found
 
     def close(self) -> None:
         """See `JobQueue`."""

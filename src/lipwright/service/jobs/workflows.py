@@ -125,9 +125,9 @@ async def hand_over(identity: str) -> None:
 
 
 @DBOS.step()
-async def attempt(identity: str, number: int, last: bool) -> Json:
+async def attempt(identity: str, last: bool) -> Json:
     """See `delivering.attempt`."""
-    return await delivering.attempt(steps().services, identity, number, last)
+    return await delivering.attempt(steps().services, identity, last)
 
 
 @DBOS.step()
@@ -142,7 +142,7 @@ async def delivery(identity: str) -> Json:
     """One webhook, tried until it is taken or the time is over. Between tries it sleeps, through restarts too."""
     pauses = await waits()
     for number in range(len(pauses) + 1):
-        if (await attempt(identity, number + 1, number == len(pauses)))["done"]:
+        if (await attempt(identity, number == len(pauses)))["done"]:
             return {"delivered": True}
         if number < len(pauses):
             await DBOS.sleep_async(pauses[number])

@@ -215,7 +215,10 @@ class Delivery(Table):
     """A webhook to be delivered: the exact bytes, and how it goes. Its id is the `webhook-id` of every try."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_listing", "organisation_id", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_deliveries_listing", "organisation_id", "created_at", "id"),
+        Index("ix_deliveries_status", "status", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisations.id"))

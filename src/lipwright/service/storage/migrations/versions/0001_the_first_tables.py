@@ -111,6 +111,7 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_deliveries_generation_id"), ["generation_id"], unique=False)
         batch_op.create_index("ix_deliveries_listing", ["organisation_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_deliveries_status", ["status", "created_at"], unique=False)
 
     op.create_table(
         "generations",
@@ -204,6 +205,7 @@ def downgrade() -> None:
 
     op.drop_table("generations")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index("ix_deliveries_status")
         batch_op.drop_index("ix_deliveries_listing")
         batch_op.drop_index(batch_op.f("ix_deliveries_generation_id"))
 
