@@ -1,6 +1,6 @@
 """What `prepare` leaves in its folder for the stages after it, and reading it back.
 
-    prepared.json          everything small, and the SHA-256 of every other file
+    prepared.json          everything small, and the SHA-256 of every other file and of itself
     visemes.npz            what was heard
     boxes.json             boxes of speakers that the request only refers to, if there are any
     speech-N.wav           spoken texts
@@ -27,7 +27,7 @@ from lipwright.faces.cache import file_digest
 from lipwright.generation.scene import Heard
 from lipwright.media.atomic import PendingFile
 from lipwright.media.info import MediaInfo
-from lipwright.quality.codec import decode, dumps, loads
+from lipwright.quality.codec import decode, encode, loads
 from lipwright.quality.report import Performance
 from lipwright.speech.visemes import Recogniser, VisemeTrack
 from lipwright.timeline.options import BoxesAt, BoxPerFrame, Options
@@ -89,8 +89,10 @@ class Kept:
     def save(self, folder: Path) -> None:
         """Hash the files that lie in `folder` by now and write the state: the folder is prepared."""
         kept = replace(self, files={name: file_digest(folder / name) for name in _files_in(folder)})
+        state = encode(kept)
+        document = {"sha256": _digest(state), "state": state}
         with PendingFile(folder / STATE) as file:
-            file.write(dumps(kept).encode("utf-8"))
+            file.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8"))
             file.commit()
 
     @classmethod
@@ -101,7 +103,10 @@ class Kept:
             RenderError: there is none, or it is damaged or of another version.
         """
         try:
-            kept = decode(cls, loads((folder / STATE).read_text(encoding="utf-8")))
+            document = loads((folder / STATE).read_text(encoding="utf-8"))
+            if document.get("sha256") != _digest(document.get("state")):
+                raise damaged(STATE)
+            kept = decode(cls, document["state"])
         except FileNotFoundError:
             raise RenderError(f"The generation is not prepared: {STATE!r} is missing.") from None
         except (OSError, UnicodeDecodeError, RequestError):
@@ -136,6 +141,11 @@ class Kept:
         ):
             if given != prepared:
                 raise RenderError(f"The {name} is not the one that the generation was prepared with.")
+
+
+def _digest(state: object) -> str:
+    """What tells whether the state is as it was written."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def damaged(name: str) -> RenderError:

@@ -1,0 +1,457 @@
+"""A generation in pieces gives what a generation in one go gives, wherever it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tests.integration.generation.conftest import FAST, SIZE, SquareEngine, Stage
+from tests.synthetic import Synthetic, cfr, make_still, vfr
+from tests.unit.quality.faces import head, placed, track_of
+
+from lipwright.engines.base import Edit, EngineJob, FrameTask, MouthRenderer, PassReason
+from lipwright.errors import Cancelled, NoUsableFace, RenderError, RequestError
+from lipwright.faces.analysis import FaceAnalysis, analysed
+from lipwright.faces.rows import ROW, RowFile
+from lipwright.faces.store import Store, scratch_store
+from lipwright.generation import generate as in_one_go
+from lipwright.generation import scene
+from lipwright.generation.asked import Choices, Face, Segment, Text, build_request
+from lipwright.generation.generate import Result, Settings, generate
+from lipwright.generation.pieces import piece as piece_module
+from lipwright.generation.pieces import prepare as prepare_module
+from lipwright.generation.pieces.join import join
+from lipwright.generation.pieces.piece import render_piece
+from lipwright.generation.pieces.prepare import Prepared, prepare
+from lipwright.generation.pieces.readings import readings_beside
+from lipwright.generation.ranges import Range
+from lipwright.media.audio import load_mono
+from lipwright.media.info import MediaInfo
+from lipwright.media.picture import Picture
+from lipwright.media.probe import probe
+from lipwright.media.writer import OutputWriter
+from lipwright.progress import CancelToken, Progress, ProgressEvent
+from lipwright.quality.channel import Drive
+from lipwright.quality.measure import FrameMeter
+from lipwright.quality.readings import FrameReading
+from lipwright.quality.report import Performance, QualityReport
+from lipwright.speech.tts import Speech, TextToSpeech
+from lipwright.speech.tts.fake import FakeSynthesiser
+from lipwright.speech.tts.speech import Manner
+from lipwright.timeline.request import GenerationRequest, TextInput
+
+F32 = np.ndarray
+MOUTH = (slice(84, 96), slice(34, 56))
+
+
+@dataclass
+class Spoken(TextToSpeech):
+    """Every text in buzzes, at once."""
+
+    synthesiser: FakeSynthesiser
+
+    def speak(self, text: TextInput, progress: Progress | None = None) -> Speech:
+        return self.synthesiser.speak(text.script, text.voice_id, Manner(), progress or Progress())
+
+
+class ChangingEngine(SquareEngine):
+    """Paints a square whose brightness is that of the output frame and of nothing else."""
+
+    def prepare(self, job: EngineJob) -> MouthRenderer:
+        super().prepare(job)
+        return _Changing(self)
+
+
+@dataclass
+class _Changing:
+    engine: SquareEngine
+
+    def render(self, task: FrameTask, picture: Picture) -> Edit | PassReason:
+        self.engine.on_frame(task.output)
+        if task.output in self.engine.fails_at:
+            raise ZeroDivisionError("boom")
+        if task.output in self.engine.passes_at:
+            return PassReason.TURNED_AWAY
+        yuv = np.full((20, 30, 3), 128.0, np.float32)
+        yuv[..., 0] = 120 + 40 * np.sin(task.output / 3)
+        alpha = np.pad(np.ones((14, 24), np.float32), 3)
+        return Edit((30, 80, 60, 100), yuv, alpha, np.zeros((478, 3), np.float32))
+
+
+def read_lips(picture: Picture, crop: F32) -> F32:
+    """Lips as open as the square is bright."""
+    return placed(head(0.02 + float(picture.planes[0][MOUTH].mean()) / 1000), np.eye(3), 30.0, (60.0, 90.0))
+
+
+@pytest.fixture
+def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The stage, with faces that lie in a store as an analysis does, and lips that can be read."""
+    gaps = 0.05 + 0.03 * np.sin(np.arange(400) / 3.0)
+    stage.faces = [track_of(gaps, scale=30.0, centre=(60.0, 90.0))]
+    stage.engine = ChangingEngine()
+
+    def faces_kept(
+        path: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, store: Store, *_: object
+    ) -> FaceAnalysis:
+        stage.analysed.append(ranges)
+        for start, stop in ranges:
+            with store.new_piece(start, stop) as draft:
+                for number, track in enumerate(stage.faces):
+                    rows = RowFile(draft.path / f"{number:05d}.rows")
+                    for i in np.flatnonzero((track.frames >= start) & (track.frames < stop)):
+                        row = np.zeros((), ROW)
+                        row["frame"], row["crop"], row["presence"] = track.frames[i], track.crops[i], 1.0
+                        row["rotation"], row["landmarks"] = track.rotations[i], track.quantised[i]
+                        rows.add(row)
+                    rows.flush()
+                draft.finish(SIZE, [cut for cut in stage.cuts if start < cut < stop])
+        found = analysed(store, ranges)
+        assert found is not None
+        return found
+
+    def faces_on(path: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, *_: object) -> FaceAnalysis:
+        return faces_kept(path, info, ranges, progress, scratch_store())
+
+    def meter(drives: Sequence[Drive], keep: Callable[[FrameReading], None]) -> FrameMeter:
+        return FrameMeter(drives, keep, reader=read_lips)
+
+    for module in (in_one_go, prepare_module):
+        monkeypatch.setattr(module, "faces_on", faces_on)
+    monkeypatch.setattr(prepare_module, "faces_kept", faces_kept)
+    for module in (in_one_go, piece_module):
+        monkeypatch.setattr(module, "FrameMeter", meter)
+    return stage
+
+
+def settings(stage: Stage, **changed: object) -> Settings:
+    return Settings(engine=stage.engine, quality="balanced", cache=None, **changed)  # type: ignore[arg-type]
+
+
+def whole(stage: Stage, request: GenerationRequest) -> Result:
+    return generate(request, stage.folder / "whole.mp4", settings(stage))
+
+
+def rendered(stage: Stage, request: GenerationRequest, borders: Sequence[int]) -> tuple[Path, list[Path]]:
+    """Prepare, unless that is done, and render the pieces between `borders`; the folder and the pieces."""
+    folder = stage.folder / "prepared"
+    if not folder.exists():
+        prepare(request, folder, settings(stage))
+    pieces = []
+    for first, stop in pairwise(borders):
+        pieces.append(stage.folder / f"piece-{first}.mp4")
+        render_piece(request, folder, first, stop, pieces[-1], settings(stage))
+    return folder, pieces
+
+
+def in_pieces(stage: Stage, request: GenerationRequest, borders: Sequence[int]) -> Result:
+    folder, pieces = rendered(stage, request, borders)
+    return join(request, folder, pieces, stage.folder / "joined.mp4", settings(stage))
+
+
+def figures(result: Result) -> QualityReport:
+    """The report without what tells one run from another."""
+    output = replace(result.report.output, name="")
+    return replace(result.report, output=output, performance=Performance(0.0, 0))
+
+
+@dataclass(frozen=True)
+class Stream:
+    shown: list[int]
+    decoded: list[tuple[int, int]]
+    pictures: list[np.ndarray]
+    sound: list[bytes]
+
+
+def stream(path: Path) -> Stream:
+    """When pictures are shown; times and durations of decoding (MP4 has no others); what pictures and sound are."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+        times = [(packet.pts or 0, packet.dts or 0, packet.duration or 0) for packet in packets]
+    with av.open(str(path)) as container:
+        sound = [bytes(packet) for packet in container.demux(container.streams.audio[0]) if packet.size]
+    with av.open(str(path)) as container:
+        pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert all(dts <= pts for pts, dts, _ in times)
+    assert all(a[1] < b[1] for a, b in pairwise(times))
+    return Stream(sorted(time[0] for time in times), [time[1:] for time in times], pictures, sound)
+
+
+def assert_same(one: Result, other: Result) -> None:
+    a, b = stream(one.output), stream(other.output)
+    assert a.shown == b.shown
+    assert a.decoded == b.decoded
+    assert a.sound == b.sound
+    assert len(a.pictures) == len(b.pictures)
+    for mine, yours in zip(a.pictures, b.pictures, strict=True):
+        error = np.square(mine.astype(np.float64) - yours).mean()
+        assert error < 255**2 / 10 ** (38 / 10)  # 38 dB; another frame of these clips is under 20
+    assert figures(one) == figures(other)
+    assert one.faces_at_once == other.faces_at_once
+    before, after = probe(one.output).video, probe(other.output).video
+    assert before is not None
+    assert after is not None
+    assert replace(after, keys=before.keys) == before
+    assert QualityReport.read(other.report_path) == other.report
+
+
+CLIPS: dict[str, Callable[[], Synthetic]] = {
+    "sound": lambda: cfr(Fraction(25), 75, width=SIZE[0], height=SIZE[1], options=FAST),
+    "vfr": lambda: vfr(60, width=SIZE[0], height=SIZE[1], options=FAST),
+    "late picture": lambda: cfr(Fraction(30000, 1001), 60, 2, width=SIZE[0], height=SIZE[1], options=FAST),
+    "odd, 10 bits": lambda: cfr(
+        Fraction(24), 60, width=SIZE[0] + 1, height=SIZE[1] + 1, pix_fmt="yuv444p10le", options=FAST
+    ),
+}
+
+
+def borders_of(frames: int, count: int) -> list[int]:
+    """`count` uneven pieces; with five, one of them is a single frame."""
+    return {1: [0, frames], 2: [0, frames // 3, frames], 5: [0, 7, 8, 30, 41, frames]}[count]
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_the_split_is_not_seen(kept: Stage, name: str) -> None:
+    kept.engine.passes_at, kept.engine.fails_at = frozenset({12, 40, 41}), frozenset({30, 50})
+    request = build_request(
+        kept.clip(CLIPS[name]()), kept.speech(2.0), [Segment(Fraction(1, 4), 1), Segment(Fraction(8, 5), 2)]
+    )
+    one = whole(kept, request)
+    assert one.report.frames.edited > 10
+    assert one.report.overall.boundary_jump is not None
+    for count in (1, 2, 5) if name == "sound" else (5,):
+        assert_same(one, in_pieces(kept, request, borders_of(one.report.output.frames, count)))
+
+
+def test_a_bounce_and_a_kept_background_are_joined(kept: Stage) -> None:
+    request = build_request(
+        kept.clip(), {"a": kept.speech(4.5)}, [Segment(0, 2, "a")], Choices(background=0.3, sync_mode="bounce")
+    )
+    one = whole(kept, request)
+    measured = one.report.overall
+    assert None not in (measured.jitter_ratio, measured.source_leak, measured.edge_step, measured.boundary_jump)
+    assert_same(one, in_pieces(kept, request, [0, 40, 62, one.report.output.frames]))
+
+
+def test_a_border_where_editing_starts_is_compared_across_it(kept: Stage) -> None:
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(1, 2)])
+    one = whole(kept, request)
+    # Both edges of the only segment lie on borders: the jump is known only from frames of different pieces.
+    assert_same(one, in_pieces(kept, request, [0, 25, 50, 75]))
+    assert one.report.overall.boundary_jump is not None
+
+
+def test_one_piece_has_the_very_packets_of_a_generation_in_one_go(kept: Stage) -> None:
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(1, 2)])
+    # At slower presets x264's look-ahead reads memory that it did not write and chooses otherwise from run to run.
+    draft = replace(settings(kept), quality="draft")
+    folder, piece = kept.folder / "prepared", kept.folder / "piece.mp4"
+    prepare(request, folder, draft)
+    render_piece(request, folder, 0, 75, piece, draft)
+    packets = []
+    for result in (
+        generate(request, kept.folder / "whole.mp4", draft),
+        join(request, folder, [piece], kept.folder / "joined.mp4", draft),
+    ):
+        with av.open(str(result.output)) as container:
+            found = [(p.pts, p.dts, bytes(p)) for p in container.demux(container.streams.video[0]) if p.size]
+            packets.append((found, container.metadata["comment"]))
+    assert packets[0] == packets[1]
+
+
+def test_a_still_and_a_new_shot(kept: Stage) -> None:
+    still = build_request(make_still(kept.folder / "face.png", *SIZE, "png"), kept.speech(2.0))
+    one = whole(kept, still)
+    assert_same(one, in_pieces(kept, still, [0, 20, one.report.output.frames]))
+    (kept.folder / "prepared").rename(kept.folder / "prepared before")
+    kept.cuts = (40,)
+    request = build_request(kept.clip(), kept.speech(3.0))
+    assert_same(whole(kept, request), in_pieces(kept, request, [0, 40, 60, 75]))
+
+
+def test_only_the_roles_of_a_piece_are_prepared_and_those_in_full(kept: Stage) -> None:
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(0, 1), Segment(2, 3)])
+    prepared = prepare(request, kept.folder / "prepared", settings(kept))
+    assert prepared.frames == 75
+    assert prepared.edges == (25, 50)
+    assert kept.engine.jobs == []
+    for first, stop, tasks in ((10, 20, [range(25)]), (25, 50, []), (20, 60, [range(25), range(50, 75)])):
+        kept.engine.jobs.clear()
+        render_piece(request, kept.folder / "prepared", first, stop, kept.folder / "p.mp4", settings(kept))
+        assert [[task.output for task in job.tasks] for job in kept.engine.jobs] == [list(one) for one in tasks]
+
+
+def test_nothing_is_looked_for_or_heard_again_wherever_the_files_are(
+    kept: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(0, 1, speaker=Face(1)), Segment(1, 2)])
+    one = whole(kept, request)
+    prepared = prepare(request, kept.folder / "prepared", settings(kept))
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    for name in ("heard_speech", "heard_original"):
+        monkeypatch.setattr(scene, name, never)
+    for name in ("faces_on", "faces_kept", "open_inputs"):
+        monkeypatch.setattr(prepare_module, name, never)
+    there = kept.folder / "another machine"
+    for name in prepared.files:
+        (there / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept.folder / "prepared" / name).rename(there / "prepared" / name)
+    for name in ("in.mp4", "speech.wav"):
+        (kept.folder / name).rename(there / f"moved-{name}")
+    moved = build_request(
+        there / "moved-in.mp4", there / "moved-speech.wav", [Segment(0, 1, speaker=Face(1)), Segment(1, 2)]
+    )
+    pieces = [there / f"{first}.mp4" for first in (0, 30)]
+    render_piece(moved, there / "prepared", 0, 30, pieces[0], settings(kept))
+    render_piece(moved, there / "prepared", 30, 75, pieces[1], settings(kept))
+    assert_same(one, join(moved, there / "prepared", pieces[::-1], there / "out.mp4", settings(kept)))
+
+
+def test_a_text_is_spoken_once_and_can_be_fetched(kept: Stage) -> None:
+    request = build_request(kept.clip(), {"said": Text("Hello there.")}, [Segment(0, 1, "said")])
+    speaker = FakeSynthesiser()
+    speaks = settings(kept, speech=Spoken(speaker))
+    folder = kept.folder / "prepared"
+    prepared = prepare(request, folder, speaks)
+    assert prepared.spoken == {"said": "speech-0.wav"}
+    assert len(load_mono(folder / "speech-0.wav", 16000)) == 0.6 * 16000
+    assert "speech-0.wav" in prepared.files
+    assert Prepared.read(folder) == prepared
+    render_piece(request, folder, 0, prepared.frames, kept.folder / "p.mp4", settings(kept))
+    joined = join(request, folder, [kept.folder / "p.mp4"], kept.folder / "joined.mp4", settings(kept))
+    assert len(speaker.spoken) == 1
+    assert joined.report.speech[0].voice == "heart"
+    assert_same(generate(request, kept.folder / "whole.mp4", speaks), joined)
+
+
+def test_engines_that_fail_are_told_once_and_in_order(kept: Stage) -> None:
+    request = build_request(kept.clip(), kept.speech(3.0))
+    kept.engine.refuses = RenderError("No mouth was seen.")
+    folder, pieces = rendered(kept, request, [0, 30, 75])
+    with pytest.raises(RenderError, match=r"No mouth was seen\."):
+        join(request, folder, pieces, kept.folder / "joined.mp4", settings(kept))
+    assert not (kept.folder / "joined.mp4").exists()
+
+
+def test_who_cannot_speak_is_told_by_the_preparation(kept: Stage) -> None:
+    kept.faces = []
+    with pytest.raises(NoUsableFace, match="No face was found"):
+        prepare(build_request(kept.clip(), kept.speech(3.0)), kept.folder / "prepared", settings(kept))
+    assert not (kept.folder / "prepared" / "prepared.json").exists()
+
+
+@pytest.fixture
+def job(kept: Stage) -> tuple[Stage, GenerationRequest, Path, list[Path]]:
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(1, 2)])
+    return (kept, request, *rendered(kept, request, [0, 30, 75]))
+
+
+def test_whatever_is_damaged_is_one_sentence(job: tuple[Stage, GenerationRequest, Path, list[Path]]) -> None:
+    stage, request, folder, pieces = job
+    output = stage.folder / "joined.mp4"
+    names = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.name for path in names} == {"prepared.json", "visemes.npz", "piece.json", "00000.rows"}
+    for path in [*names, *pieces, *(readings_beside(piece) for piece in pieces)]:
+        good = path.read_bytes()
+        half = len(good) // 2
+        for bad in (good[:half], good[:half] + bytes([good[half] ^ 1]) + good[half + 1 :], b"", None):
+            path.unlink()
+            if bad is not None:
+                path.write_bytes(bad)
+            with pytest.raises(RenderError, match=r"^[^\n]*(missing|damaged|another|not the one)[^\n]*\.$"):
+                join(request, folder, pieces, output, settings(stage))
+            if path in names:
+                with pytest.raises(RenderError, match=r"missing|damaged|not the one"):
+                    render_piece(request, folder, 0, 30, stage.folder / "again.mp4", settings(stage))
+            path.write_bytes(good)
+    assert not output.exists()
+    assert not (stage.folder / "again.mp4").exists()
+    join(request, folder, pieces, output, settings(stage))
+
+
+def test_pieces_that_do_not_belong_together_are_refused(
+    job: tuple[Stage, GenerationRequest, Path, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, request, folder, pieces = job
+    output = stage.folder / "joined.mp4"
+
+    def refused(*some: Path, match: str) -> None:
+        with pytest.raises(RenderError, match=match):
+            join(request, folder, some, output, settings(stage))
+
+    refused(pieces[0], match="end with frame 30, but the output has 75")
+    refused(pieces[1], match="begins with frame 30; frame 0 is expected")
+    refused(*pieces, pieces[1], match="begins with frame 30; frame 75 is expected")
+    with pytest.raises(RenderError, match="no frames 70 to 76"):
+        render_piece(request, folder, 70, 76, stage.folder / "p.mp4", settings(stage))
+    for changed, what in (
+        (build_request(stage.clip(), stage.speech(1.0), [Segment(1, 3)]), "request"),
+        (build_request(stage.clip(CLIPS["vfr"](), "other.mp4"), stage.speech(1.0), [Segment(1, 2)]), "video"),
+    ):
+        with pytest.raises(RenderError, match=f"The {what} is not the one"):
+            join(changed, folder, pieces, output, settings(stage))
+    with pytest.raises(RenderError, match="The quality is not the one"):
+        join(request, folder, pieces, output, Settings(engine=stage.engine, quality="draft", cache=None))
+    with pytest.raises(RequestError, match="overlay"):
+        prepare(request, folder, settings(stage, debug_overlay=stage.folder / "debug.mp4"))
+
+    other = stage.folder / "other.mp4"
+    monkeypatch.setattr(piece_module, "OutputWriter", partial(_coarse, OutputWriter))
+    render_piece(request, folder, 30, 75, other, settings(stage))
+    refused(pieces[0], other, match="encoded with different settings")
+    monkeypatch.undo()
+    assert not output.exists()
+
+
+def _coarse(writer: Callable[..., OutputWriter], path: Path, target: object, quality: str) -> OutputWriter:
+    return writer(path, target, quality="draft")
+
+
+@pytest.mark.parametrize("stage_name", ["prepare", "piece", "join"])
+def test_every_stage_can_be_cancelled_and_leaves_no_output(
+    job: tuple[Stage, GenerationRequest, Path, list[Path]], stage_name: str
+) -> None:
+    stage, request, folder, pieces = job
+    token = CancelToken()
+    seen: list[ProgressEvent] = []
+
+    def listen(event: ProgressEvent) -> None:
+        seen.append(event)
+        if event.phase in ("render", "join") and event.done == 5:
+            token.cancel()
+
+    progress = Progress(listen, token)
+    before = {path.name for path in stage.folder.iterdir()}
+    target = stage.folder / "new.mp4"
+    run = {
+        "prepare": lambda: prepare(request, folder, settings(stage), progress),
+        "piece": lambda: render_piece(request, folder, 10, 40, target, settings(stage), progress),
+        "join": lambda: join(request, folder, pieces, target, settings(stage), progress),
+    }
+    if stage_name == "prepare":
+        token.cancel()
+    with pytest.raises(Cancelled):
+        run[stage_name]()
+    assert {path.name for path in stage.folder.iterdir()} == before
+    if stage_name == "prepare":
+        assert not (stage.folder / "prepared" / "prepared.json").exists()
+    else:
+        assert {event.total for event in seen} == {30 if stage_name == "piece" else 75}
+
+
+def test_performance_is_that_of_all_stages(job: tuple[Stage, GenerationRequest, Path, list[Path]]) -> None:
+    stage, request, folder, pieces = job
+    result = join(request, folder, pieces, stage.folder / "joined.mp4", settings(stage))
+    done = {phase.name: phase.done for phase in result.report.performance.phases}
+    assert done["render"] == done["encode"] == done["join"] == 75
+    assert {"inputs", "listen", "faces"} <= set(done)
+    assert result.report.performance.output_frames == 75
