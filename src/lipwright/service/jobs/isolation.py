@@ -17,8 +17,9 @@ from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_SPACE_FACTOR = 4
-"""Address space per byte of memory allowed: libraries reserve far more than they use."""
+_SPACE = 8 << 30
+"""Address space over twice the memory allowed: libraries reserve far more than they use, and fail in odd ways without.
+The parent's watch is what holds a child to its memory; this only stops one that asks for everything at once."""
 
 
 def confine(limits: dict[str, Any], *, network: bool) -> None:
@@ -67,7 +68,7 @@ def _limit_resources(limits: dict[str, Any]) -> None:
 
     wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 1024}
     if limits.get("memory"):
-        wanted[resource.RLIMIT_AS] = int(limits["memory"]) * _SPACE_FACTOR
+        wanted[resource.RLIMIT_AS] = 2 * int(limits["memory"]) + _SPACE
     if limits.get("file_size"):
         wanted[resource.RLIMIT_FSIZE] = int(limits["file_size"])
     for kind, value in wanted.items():
