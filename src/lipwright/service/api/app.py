@@ -14,9 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from lipwright import __version__
 from lipwright.service.answers import Answers
-from lipwright.service.api import errors, files, generations, health, webhooks
+from lipwright.service.api import errors, events, files, generations, health, metrics, webhooks
 from lipwright.service.api.limits import RateLimiter
+from lipwright.service.api.measuring import Measured
 from lipwright.service.api.state import Keys
+from lipwright.service.api.watching import Watches
 from lipwright.service.config import ServiceConfig
 from lipwright.service.logs import context
 from lipwright.service.services import Services, open_services
@@ -37,6 +39,8 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         app.state.services, app.state.objects, app.state.links = parts, parts.objects, parts.links
         app.state.answers = Answers(config, parts.links)
         app.state.keys, app.state.limiter = Keys(parts), RateLimiter(config)
+        app.state.watches = Watches(parts)
+        app.state.registry.register(metrics.Installation(parts, app.state.watches))
         try:
             yield
         finally:
@@ -45,13 +49,15 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
     app = FastAPI(title="Lipwright", version=__version__, lifespan=lifespan, root_path=config.root_path)
     app.state.config = config
     errors.install(app)
-    for module in (generations, files, health, webhooks):
+    for module in (generations, events, webhooks, files, health, metrics):
         app.include_router(module.router)
     app.middleware("http")(_identified)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(config.cors_origins), allow_methods=["*"], allow_headers=["*"]
         )
+    app.state.registry, requests = metrics.new_registry()
+    app.add_middleware(Measured, requests=requests)
     return app
 
 

@@ -79,7 +79,7 @@ async def _order(
     except BaseException as error:
         await asyncio.shield(_discard(services, list(assets.values())))
         if isinstance(error, idempotency.Replayed):
-            return await asyncio.to_thread(_row, services, caller, error.generation), True
+            return await asyncio.to_thread(owned_row, services, caller, error.generation), True
         raise
 
 
@@ -140,14 +140,14 @@ async def get(
     timeout = _timeout(request)
     if wait and include:
         raise RequestError("include cannot be used together with wait=true.", field="include")
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     headers: dict[str, str] = {}
     if wait:
         headers = {"X-Sync-Wait-Mode": "long_poll", "X-Sync-Wait-Timeout-Seconds": f"{timeout:g}"}
         until = asyncio.get_running_loop().time() + timeout
         while row.status not in ENDED and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(_LOOK_EVERY)
-            row = await asyncio.to_thread(_row, services, caller, generation_id)
+            row = await asyncio.to_thread(owned_row, services, caller, generation_id)
         if row.status not in ENDED:
             headers["Retry-After"] = "2"
     return JSONResponse(answers.generation(row, "progress" in include), headers=headers)
@@ -211,7 +211,7 @@ def _filter(request: Request, caller: Caller) -> Filter:
 @router.get("/v2/generations/{generation_id}/download")
 async def download(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """The address of the output, as plain text."""
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     url = answers.generation(row)["outputUrl"]
     if url is None:
         raise Conflict(f"The generation is {row.status}; it has no output to download.")
@@ -221,7 +221,7 @@ async def download(generation_id: str, services: TheServices, answers: TheAnswer
 @router.post("/v2/generations/{generation_id}/cancel")
 async def cancel(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Stop a generation; it becomes FAILED with `generation_cancelled`. One that has ended cannot be cancelled."""
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     if row.status in ENDED:
         raise Conflict(f"The generation is {row.status} already; only one that is in work can be cancelled.")
     steps = Steps(services)
@@ -231,13 +231,13 @@ async def cancel(generation_id: str, services: TheServices, answers: TheAnswers,
     if delivery is not None:
         await asyncio.to_thread(services.queue.deliver, delivery)
     await steps.clear(row)
-    return JSONResponse(answers.generation(await asyncio.to_thread(_row, services, caller, generation_id)))
+    return JSONResponse(answers.generation(await asyncio.to_thread(owned_row, services, caller, generation_id)))
 
 
 @router.delete("/v2/generations/{generation_id}")
 async def delete(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Delete a generation that has ended, with everything it fetched, made and wrote; the answer is what it was."""
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     if row.status not in ENDED:
         raise StillProcessing
     answer = answers.generation(row)
@@ -248,7 +248,7 @@ async def delete(generation_id: str, services: TheServices, answers: TheAnswers,
 @router.get("/v2/generations/{generation_id}/report")
 async def report(generation_id: str, services: TheServices, caller: TheCaller) -> Response:
     """The quality report of a finished generation (docs/quality-report.md)."""
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     if row.report_key is None:
         raise Conflict(f"The generation is {row.status}; it has no report.")
     parts = []
@@ -261,14 +261,14 @@ async def report(generation_id: str, services: TheServices, caller: TheCaller) -
 @router.get("/v2/generations/{generation_id}/segments")
 async def segments(generation_id: str, services: TheServices, caller: TheCaller) -> Response:
     """Where each segment of the request came to lie in the output."""
-    row = await asyncio.to_thread(_row, services, caller, generation_id)
+    row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     told = (row.result or {}).get("segments")
     if row.status not in ENDED or told is None:
         raise Conflict(f"The generation is {row.status}; it has no segment map.")
     return JSONResponse({"id": row.id, "outputDuration": row.output_seconds, "segments": told})
 
 
-def _row(services: Services, caller: Caller, generation: str) -> Generation:
+def owned_row(services: Services, caller: Caller, generation: str) -> Generation:
     """The caller's generation.
 
     Raises:
