@@ -6,13 +6,16 @@ describes them for OpenAPI. Links are signed anew for every answer and good for 
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from lipwright.service.config import ServiceConfig
+from lipwright.service.storage.batches import Counts
 from lipwright.service.storage.generations import COMPLETED
 from lipwright.service.storage.links import Links
-from lipwright.service.storage.tables import Asset, Generation
+from lipwright.service.storage.tables import Asset, Batch, BatchRow, Generation
 
 Json = dict[str, Any]
 
@@ -93,6 +96,53 @@ class Answers:
             *("outputDuration", "outputUrl", "segmentOutputUrl", "webhookUrl"),
         )
         return {name: full[name] for name in names}
+
+    def batch(self, row: Batch, counts: Counts) -> Json:
+        """The `BatchResponse` of the contract, and why a batch failed."""
+        answer: Json = {
+            "id": row.id,
+            "created_at": moment(row.created_at),
+            "status": row.status,
+            "metrics": {
+                "total_generations": counts.total,
+                "success_count": counts.success,
+                "failed_count": counts.failed,
+                "pending_count": counts.pending,
+            },
+            "webhookUrl": row.webhook_url,
+            "outputUrl": self._results_of(row),
+        }
+        return answer if row.error is None else answer | {"error": row.error}
+
+    def batch_row(self, row: BatchRow, generation: Generation | None) -> Json:
+        """A line of a batch's results; its generation is None if there is none, or none any more."""
+        url = self.generation(generation)["outputUrl"] if generation is not None else None
+        return {
+            "request_id": row.request_id,
+            "requestId": row.request_id,
+            "generation_id": row.generation_id,
+            "generationId": row.generation_id,
+            "status": row.status,
+            "output_url": url,
+            "outputUrl": url,
+            "outputMediaUrl": url,
+            "error": row.error,
+            "error_code": row.error_code,
+            "errorCode": row.error_code,
+        }
+
+    def _results_of(self, row: Batch) -> str:
+        """Where a batch's results are asked for: always the same address, with a permit that needs no API key.
+
+        The permit is good for at least half of `link_seconds`, and renewed in such steps, so that answers agree.
+        """
+        if row.result_key is None or row.finished_at is None:
+            return ""
+        step = self._config.link_seconds / 2
+        ended = row.finished_at.timestamp()
+        expires = int(ended + ((time.time() - ended) // step + 2) * step)
+        query = urlencode(self._links.permit(row.result_key, expires))
+        return f"{self._config.base_url}/v2/batch/{row.id}/result?{query}"
 
     def asset(self, row: Asset) -> Json:
         """The `Asset` of the contract."""

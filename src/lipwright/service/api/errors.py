@@ -16,10 +16,12 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from lipwright.error_codes import BY_CODE, known
-from lipwright.errors import LipwrightError, RequestError
+from lipwright.errors import Fault, LipwrightError, RequestError
+from lipwright.service.api.batch_file import LineFault
 from lipwright.service.api.limits import RateLimited
 from lipwright.service.api.state import Unauthorized
 from lipwright.service.jobs.children import StageFailure
+from lipwright.service.storage import batches
 from lipwright.service.storage.generations import AtLimit
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LipwrightError, _lipwright)
     app.add_exception_handler(StageFailure, _stage)
     app.add_exception_handler(AtLimit, _at_limit)
+    app.add_exception_handler(batches.AtLimit, _at_batch_limit)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _unexpected)
@@ -78,8 +81,11 @@ async def _lipwright(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
         faults = error.faults
         message = faults[0].message if len(faults) == 1 else [fault.message for fault in faults]
+        more |= _line(faults[0])
         if len(faults) > 1:
-            more["faults"] = [{"field": one.field, "message": one.message, "errorCode": one.code} for one in faults]
+            more["faults"] = [
+                {"field": one.field, "message": one.message, "errorCode": one.code} | _line(one) for one in faults
+            ]
     headers = {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
@@ -89,6 +95,11 @@ async def _lipwright(request: Request, error: Exception) -> Response:
         _log.error("%s: %s", error.code, error.message, exc_info=error)
     told = body(request, status, message, error.code, error.field, error.suggestion, **more)
     return JSONResponse(told, status, headers)
+
+
+def _line(fault: Fault) -> dict[str, int]:
+    """The line of a batch that a fault is in."""
+    return {"lineNumber": fault.line} if isinstance(fault, LineFault) and fault.line else {}
 
 
 async def _stage(request: Request, error: Exception) -> Response:
@@ -117,6 +128,21 @@ async def _at_limit(request: Request, error: Exception) -> Response:
         "X-Sync-Active-Generations": str(error.active),
     }
     return JSONResponse(told, 429, headers)
+
+
+async def _at_batch_limit(request: Request, error: Exception) -> Response:
+    assert isinstance(error, batches.AtLimit)
+    told = body(
+        request,
+        429,
+        f"Batch concurrency limit reached. {error.active} of {error.limit} batches are in work.",
+        "batch_concurrency_limit_reached",
+        activeBatches=error.active,
+        concurrencyLimit=error.limit,
+        retryAfterSeconds=RETRY_SECONDS,
+    )
+    told["upgradeUrl"] = None  # there is nothing to buy
+    return JSONResponse(told, 429, {"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from lipwright.service.api import lists
 from lipwright.service.api.bodies import Body, read_body
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
 from lipwright.service.api.uploads import asset_of_upload
+from lipwright.service.jobs import batches
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders import idempotency
 from lipwright.service.orders.accept import Order, accept, check_body
@@ -231,6 +232,7 @@ async def cancel(generation_id: str, services: TheServices, answers: TheAnswers,
     if delivery is not None:
         await asyncio.to_thread(services.queue.deliver, delivery)
     await steps.clear(row)
+    await batches.moved(services, row.batch_id)
     return JSONResponse(answers.generation(await asyncio.to_thread(owned_row, services, caller, generation_id)))
 
 

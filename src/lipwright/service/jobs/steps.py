@@ -18,6 +18,7 @@ from typing import Any
 from lipwright.error_codes import known
 from lipwright.errors import LipwrightError
 from lipwright.service.answers import Answers
+from lipwright.service.jobs import batches
 from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.telling import Teller
 from lipwright.service.jobs.workplace import Workplace
@@ -136,6 +137,7 @@ class Steps:
             await self.services.objects.promote(key, keys[name])
         delivery = await asyncio.to_thread(self._complete, generation, made, keys)
         await self.clear(row)
+        await batches.moved(self.services, row.batch_id)
         return {"delivery": delivery}
 
     async def fail(self, generation: str, error: Json) -> Json:
@@ -143,6 +145,7 @@ class Steps:
         row = await asyncio.to_thread(self._row, generation)
         delivery = await asyncio.to_thread(self.end, row, error or _NOTHING)
         await self.clear(row)
+        await batches.moved(self.services, row.batch_id)
         return {"delivery": delivery}
 
     async def clear(self, row: Generation) -> None:

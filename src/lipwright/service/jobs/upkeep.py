@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -15,11 +16,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from lipwright.service.jobs.batches import moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
-from lipwright.service.orders.removal import remove_asset_file, remove_generation
-from lipwright.service.storage import deliveries, generations
-from lipwright.service.storage.tables import Asset, Delivery, Generation, Organisation, Upload, now
+from lipwright.service.orders.removal import remove_asset_file, remove_batch, remove_generation
+from lipwright.service.storage import batches, deliveries, generations
+from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation, Organisation, Upload, now
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ SETTLED = timedelta(seconds=10)
 
 _DEAD = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 _STAGED = 6 * 3600.0
+_BATCHES = 20.0
+"""Seconds that one round may spend on batches; the next one begins with others."""
 
 
 class Upkeep:
@@ -41,10 +45,11 @@ class Upkeep:
         """Do what is due, for ever."""
         duties: list[tuple[float, Callable[[], Awaitable[object]]]] = [
             (5.0, self.reconcile),
+            (5.0, self.move_batches),
             (600.0, self.retire),
             (900.0, self.sweep),
         ]
-        due = [0.0, 30.0, 20.0]
+        due = [0.0, 2.0, 30.0, 20.0]
         start = time.monotonic()
         while True:
             for number, (every, duty) in enumerate(duties):
@@ -74,15 +79,27 @@ class Upkeep:
         mended += await asyncio.to_thread(self._undelivered)
         return mended
 
+    async def move_batches(self) -> int:
+        """Do what is next for batches that have not ended; how many were looked at."""
+        waiting = await asyncio.to_thread(self._unended)
+        until = time.monotonic() + _BATCHES
+        for number, batch in enumerate(random.sample(waiting, len(waiting))):
+            if time.monotonic() > until:
+                return number
+            await moved(self._services, batch)
+        return len(waiting)
+
     async def retire(self) -> int:
-        """Delete generations that are older than their organisation keeps them, and uploads nobody registered."""
-        old = await asyncio.to_thread(self._expired)
+        """Delete generations and batches older than their organisation keeps them, and uploads nobody registered."""
+        old, old_batches = await asyncio.to_thread(self._expired)
         for row in old:
             await remove_generation(self._services, row)
+        for batch in old_batches:
+            await remove_batch(self._services, batch)
         stale = await asyncio.to_thread(self._stale_uploads)
         for key in stale:
             await remove_asset_file(self._services, key)
-        return len(old) + len(stale)
+        return len(old) + len(old_batches) + len(stale)
 
     async def sweep(self) -> int:
         """Remove what crashes left: half-written objects, and files of generations that have ended."""
@@ -123,19 +140,25 @@ class Upkeep:
             self._services.queue.redeliver(row.id, len(row.attempts))
         return len(missing) + len(again)
 
-    def _expired(self) -> list[Generation]:
+    def _unended(self) -> list[str]:
+        with self._services.database.reading() as session:
+            return batches.unended(session)
+
+    def _expired(self) -> tuple[list[Generation], list[Batch]]:
         default = self._services.config.retention_days
         found: list[Generation] = []
+        old: list[Batch] = []
         with self._services.database.reading() as session:
             for organisation in session.scalars(select(Organisation)):
                 days = organisation.retention_days if organisation.retention_days is not None else default
                 if days > 0:
+                    before = now() - timedelta(days=days)
                     query = select(Generation).where(
-                        Generation.organisation_id == organisation.id,
-                        Generation.finished_at < now() - timedelta(days=days),
+                        Generation.organisation_id == organisation.id, Generation.finished_at < before
                     )
                     found += session.scalars(query)
-        return found
+                    old += batches.expired(session, organisation.id, before)
+        return found, old
 
     def _stale_uploads(self) -> list[str]:
         """Uploads that never became assets; their rows are gone afterwards."""

@@ -8,7 +8,7 @@ second; if the process dies in between, the upkeep of any worker asks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,9 @@ class Order:
         source: which program sent it, as it says itself.
         own_assets: ids of assets made of the files that came with it.
         key: the Idempotency-Key, with the digest of the request.
+        batch: the batch that it is a line of.
+        generation: the id it gets, where that is not a new one.
+        along: what is done in the transaction that creates the generation, before it is; what it raises stops that.
     """
 
     body: Json
@@ -59,6 +62,7 @@ class Order:
     key: idempotency.Key | None = None
     batch: str | None = None
     generation: str | None = None
+    along: Callable[[Session], None] | None = None
 
 
 def model_names(config: ServiceConfig) -> dict[str, str]:
@@ -66,6 +70,11 @@ def model_names(config: ServiceConfig) -> dict[str, str]:
     engines = engine_names()
     names = {name: engine for name, engine in config.models.items() if engine in engines}
     return names | {engine: engine for engine in engines}
+
+
+def batch_priority(priority: int) -> int:
+    """The priority of a batch's lines: after all interactive work, and among batches by that of their keys."""
+    return max(-10, min(9, priority) - 10)
 
 
 def check_body(services: Services, body: Mapping[str, Any]) -> GenerationRequest:
@@ -116,7 +125,7 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
         output_file_name=request.output_file_name,
         project_id=request.project_id,
         source=order.source,
-        priority=caller.priority,
+        priority=caller.priority if order.batch is None else batch_priority(caller.priority),
         batch_id=order.batch,
         idempotency_key=order.key.text if order.key else None,
         idempotency_hash=order.key.digest if order.key else None,
@@ -124,19 +133,19 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
         result={"warnings": list(request.warnings)},
     )
     limit = None if order.batch else (caller.concurrency or services.config.concurrency_per_key)
-    await asyncio.to_thread(_create, services, caller, generation, order.key, limit)
+    await asyncio.to_thread(_create, services, caller, generation, order, limit)
     await asyncio.to_thread(services.queue.generate, generation.id, generation.turn, generation.priority)
     return generation
 
 
-def _create(
-    services: Services, caller: Caller, generation: Generation, key: idempotency.Key | None, limit: int | None
-) -> None:
+def _create(services: Services, caller: Caller, generation: Generation, order: Order, limit: int | None) -> None:
     with services.database.writing() as session:
         # The limit is checked under a lock of the key's row, so two orders with one Idempotency-Key meet here.
-        if key is not None:
+        if order.key is not None:
             generations.lock(session, caller.key)
-            idempotency.check(session, caller.organisation, key)
+            idempotency.check(session, caller.organisation, order.key)
+        if order.along is not None:
+            order.along(session)
         generations.create(session, generation, limit)
 
 

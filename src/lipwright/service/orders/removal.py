@@ -7,8 +7,8 @@ import asyncio
 from sqlalchemy import delete, select
 
 from lipwright.service.services import Services
-from lipwright.service.storage import generations
-from lipwright.service.storage.tables import Asset, BatchRow, Delivery, Generation
+from lipwright.service.storage import batches, generations
+from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation
 
 
 async def remove_generation(services: Services, row: Generation) -> None:
@@ -18,7 +18,13 @@ async def remove_generation(services: Services, row: Generation) -> None:
     for asset in await asyncio.to_thread(_own_assets, services, row):
         await remove_asset(services, asset)
     await asyncio.to_thread(services.queue.forget, [row.id])
-    await asyncio.to_thread(_forget, services, row.id)
+    await asyncio.to_thread(_forget, services, row)
+
+
+async def remove_batch(services: Services, row: Batch) -> None:
+    """Delete a batch that has ended, its lines and results; what is left of its generations stays."""
+    await services.objects.delete_prefix(f"batches/{row.organisation_id}/{row.id}")
+    await asyncio.to_thread(_forget_batch, services, row.id)
 
 
 async def remove_asset(services: Services, row: Asset) -> None:
@@ -54,12 +60,16 @@ def _own_assets(services: Services, row: Generation) -> list[Asset]:
     return [asset for asset in found if not uses(services, asset, but=row.id)]
 
 
-def _forget(services: Services, generation: str) -> None:
+def _forget(services: Services, generation: Generation) -> None:
     with services.database.writing() as session:
-        session.execute(delete(Delivery).where(Delivery.generation_id == generation))
-        for line in session.scalars(select(BatchRow).where(BatchRow.generation_id == generation)):
-            line.generation_id = None
-        generations.remove(session, generation)
+        session.execute(delete(Delivery).where(Delivery.generation_id == generation.id))
+        batches.release(session, generation)
+        generations.remove(session, generation.id)
+
+
+def _forget_batch(services: Services, batch: str) -> None:
+    with services.database.writing() as session:
+        batches.remove(session, batch)
 
 
 def _forget_asset(services: Services, asset: str) -> None:

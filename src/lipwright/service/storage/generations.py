@@ -75,8 +75,8 @@ def create(session: Session, generation: Generation, limit: int | None) -> None:
     mine = Generation.api_key_id == generation.api_key_id
     lock(session, generation.api_key_id)
     if limit is not None:
-        count = select(func.count()).select_from(Generation).where(mine, Generation.status.in_(ACTIVE))
-        active = session.scalar(count) or 0
+        own = (mine, Generation.status.in_(ACTIVE), Generation.batch_id.is_(None))  # batches have limits of their own
+        active = session.scalar(select(func.count()).select_from(Generation).where(*own)) or 0
         if active >= limit:
             raise AtLimit(active, limit)
     last = session.scalar(select(func.max(Generation.turn)).where(mine)) or 0

@@ -85,6 +85,10 @@ class Links:
         """A link to write the object with one PUT. A bucket's own links do not enforce type and size: check after."""
         return self._link("PUT", key, expires_in, content_type=content_type, max_bytes=max_bytes)
 
+    def permit(self, key: str, expires: int) -> dict[str, str]:
+        """A query with which an address of ours that leads to the object can be used until `expires`; see `verify`."""
+        return {"expires": str(expires), "signature": self._sign(Grant("GET", key, expires))}
+
     def verify(self, method: str, key: str, query: Mapping[str, str], now: float | None = None) -> Grant | None:
         """What the link with this method, key and query allows; None if that is nothing (any more)."""
         if (means := _MEANS.get(method)) is None:
