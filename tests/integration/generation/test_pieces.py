@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -130,6 +131,20 @@ def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return stage
 
 
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, Fraction]]:
+    """Every picture that goes to an encoder from now on, as a digest, and how long it is shown."""
+    seen: list[tuple[bytes, Fraction]] = []
+    really = OutputWriter.add_picture
+
+    def add_picture(writer: OutputWriter, picture: Picture, time: Fraction, duration: Fraction) -> None:
+        seen.append((sha256(b"".join(plane.tobytes() for plane in picture.planes)).digest(), duration))
+        really(writer, picture, time, duration)
+
+    monkeypatch.setattr(OutputWriter, "add_picture", add_picture)
+    return seen
+
+
 def settings(stage: Stage, **changed: object) -> Settings:
     return Settings(engine=stage.engine, quality="balanced", cache=None, **changed)  # type: ignore[arg-type]
 
@@ -217,7 +232,7 @@ def borders_of(frames: int, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_the_split_is_not_seen(kept: Stage, name: str) -> None:
+def test_the_split_is_not_seen(kept: Stage, encoded: list[tuple[bytes, Fraction]], name: str) -> None:
     kept.engine.passes_at, kept.engine.fails_at = frozenset({12, 40, 41}), frozenset({30, 50})
     request = build_request(
         kept.clip(CLIPS[name]()), kept.speech(2.0), [Segment(Fraction(1, 4), 1), Segment(Fraction(8, 5), 2)]
@@ -225,8 +240,31 @@ def test_the_split_is_not_seen(kept: Stage, name: str) -> None:
     one = whole(kept, request)
     assert one.report.frames.edited > 10
     assert one.report.overall.boundary_jump is not None
+    before = list(encoded)
     for count in (1, 2, 5) if name == "sound" else (5,):
+        encoded.clear()
         assert_same(one, in_pieces(kept, request, borders_of(one.report.output.frames, count)))
+        assert encoded == before
+
+
+def test_a_damaged_source_is_repaired_alike_wherever_a_piece_begins(
+    kept: Stage, encoded: list[tuple[bytes, Fraction]]
+) -> None:
+    source = kept.clip()
+    with av.open(str(source)) as container:
+        packets = [p for p in container.demux(container.streams.video[0]) if p.size and p.pos is not None]
+    spoilt = bytearray(source.read_bytes())
+    for number in (22, 30, 46):  # the second is a key frame
+        at, size = packets[number].pos or 0, packets[number].size
+        spoilt[at + 4 : at + size] = bytes(size - 4)
+    source.write_bytes(spoilt)
+    request = build_request(source, kept.speech(1.0), [Segment(1, 2)])
+    one = whole(kept, request)
+    assert one.report.frames.damaged >= 3
+    before = list(encoded)
+    encoded.clear()
+    assert_same(one, in_pieces(kept, request, [0, 22, 23, 30, 33, 46, 75]))
+    assert encoded == before
 
 
 def test_a_bounce_and_a_kept_background_are_joined(kept: Stage) -> None:

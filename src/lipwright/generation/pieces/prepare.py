@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -90,31 +91,41 @@ def prepare(
     refuse_overlay(settings)
     engine, quality = settings.chosen_engine(), settings.preset()
     check(request)
-    try:
+    with _writing(folder):
         _empty(folder)
-        with threadpool_limits(limits=1, user_api="blas"):
-            with watch.phase("inputs"):
-                opened, inputs = open_inputs(request, folder, progress, limits=settings.limits, speech=settings.speech)
-            scene = _understood(opened, inputs, folder, settings, progress, watch)
-            save_boxes(folder, opened, scene.request)
-            kept = Kept(
-                engine=engine.name,
-                quality=quality,
-                request=mark_of_request(request),
-                video=mark_of_video(inputs.info),
-                frames=scene.edl.frame_count,
-                frame_duration=str(scene.edl.frame_duration),
-                edges=tuple(_edges(scene, progress)),
-                sounds=tuple(_sounds(inputs, folder)),
-                heard=save_heard(folder, scene.heard),
-                input_warnings=inputs.warnings,
-                warnings=tuple(dict.fromkeys(scene.warnings)),
-                performance=watch.performance(0),
-            )
+    with threadpool_limits(limits=1, user_api="blas"):
+        with watch.phase("inputs"):
+            opened, inputs = open_inputs(request, folder, progress, limits=settings.limits, speech=settings.speech)
+        scene = _understood(opened, inputs, folder, settings, progress, watch)
+        edges = tuple(_edges(scene, progress))
+    with _writing(folder):
+        save_boxes(folder, opened, scene.request)
+        kept = Kept(
+            engine=engine.name,
+            quality=quality,
+            request=mark_of_request(request),
+            video=mark_of_video(inputs.info),
+            frames=scene.edl.frame_count,
+            frame_duration=str(scene.edl.frame_duration),
+            edges=edges,
+            sounds=tuple(_sounds(inputs, folder)),
+            heard=save_heard(folder, scene.heard),
+            input_warnings=inputs.warnings,
+            warnings=tuple(dict.fromkeys(scene.warnings)),
+            performance=watch.performance(0),
+        )
         kept.save(folder)
-    except OSError as error:
-        raise OutputError(f"The folder {folder.name!r} cannot be written to: {error.strerror or error}.") from None
     return Prepared.read(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what the system refuses into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"The folder {folder.name!r} cannot be written to: {reason}.") from None
 
 
 def _empty(folder: Path) -> None:
