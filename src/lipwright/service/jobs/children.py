@@ -46,7 +46,7 @@ class ChildLimits:
         return cls(config.child_memory, config.child_threads, config.child_nice, config.job_timeout)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # neither frozen nor slotted: context managers set the traceback of what passes through them
 class StageFailure(Exception):
     """A stage that did not work out: the error code, a sentence, and the fields of `LipwrightError`."""
 
