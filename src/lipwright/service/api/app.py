@@ -14,7 +14,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from lipwright import __version__
 from lipwright.service.answers import Answers
-from lipwright.service.api import batches, errors, events, files, generations, health, metrics, webhooks
+from lipwright.service.api import (
+    assets,
+    batches,
+    catalogue,
+    errors,
+    estimates,
+    events,
+    faces,
+    files,
+    generations,
+    health,
+    metrics,
+    models,
+    voices,
+    webhooks,
+)
 from lipwright.service.api.limits import RateLimiter
 from lipwright.service.api.measuring import Measured
 from lipwright.service.api.state import Keys
@@ -49,7 +64,21 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
     app = FastAPI(title="Lipwright", version=__version__, lifespan=lifespan, root_path=config.root_path)
     app.state.config = config
     errors.install(app)
-    for module in (generations, batches, events, webhooks, files, health, metrics):
+    for module in (
+        generations,
+        events,
+        batches,
+        webhooks,
+        files,
+        health,
+        metrics,
+        assets,
+        faces,
+        estimates,
+        models,
+        voices,
+        catalogue,
+    ):
         app.include_router(module.router)
     app.middleware("http")(_identified)
     if config.cors_origins:

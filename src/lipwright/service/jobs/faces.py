@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from lipwright.errors import LipwrightError
 from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.workplace import Workplace
 from lipwright.service.services import Services, media_limits
+from lipwright.service.storage.objects import ObjectMissing
 from lipwright.service.storage.tables import Asset
 
 Json = dict[str, Any]
@@ -16,11 +18,25 @@ PROCESSING, COMPLETED, FAILED = "PROCESSING", "COMPLETED", "FAILED"
 
 
 async def find_faces(services: Services, asset: str) -> Json:
-    """Find the faces of an asset and note them in its row."""
+    """Find the faces of an asset and note them, or why there are none, in its row."""
     row = await asyncio.to_thread(_read, services, asset)
     if row is None:
         return {"status": FAILED}
-    place = Workplace(services.config.work_dir, services.objects, f"faces-{asset}")
+    try:
+        facts = await _found(services, row)
+    except StageFailure as failure:
+        facts = _failed(failure.code, failure.message)
+    except LipwrightError as error:
+        facts = _failed(error.code, error.message)
+    except ObjectMissing:
+        facts = _failed("generation_input_video_inaccessible", "The asset's file does not exist any more.")
+    if not await asyncio.to_thread(_write, services, asset, facts):
+        await services.objects.delete_prefix(_prefix(row))  # the asset was deleted meanwhile
+    return {"status": facts["status"]}
+
+
+async def _found(services: Services, row: Asset) -> Json:
+    place = Workplace(services.config.work_dir, services.objects, f"faces-{row.id}")
     try:
         async with place.step("look") as folder:
             sheet = folder / "faces.png"
@@ -31,16 +47,21 @@ async def find_faces(services: Services, asset: str) -> Json:
                 "media": media_limits(services.config),
             }
             found = await run_stage("faces", task, ChildLimits.of(services.config))
-            key = f"faces/{row.organisation_id}/{asset}/faces.png"
+            key = None
             if sheet.exists():
+                key = f"{_prefix(row)}/faces.png"
                 await services.objects.put_file(key, sheet)
-        facts = {"status": COMPLETED, "faces": found["faces"], "sheet": key}
-    except StageFailure as failure:
-        facts = {"status": FAILED, "faces": [], "error": failure.message, "errorCode": failure.code}
+        return {"status": COMPLETED, "faces": found["faces"], "sheet": key}
     finally:
         await place.clear()
-    await asyncio.to_thread(_write, services, asset, facts)
-    return {"status": facts["status"]}
+
+
+def _prefix(row: Asset) -> str:
+    return f"faces/{row.organisation_id}/{row.id}"
+
+
+def _failed(code: str, message: str) -> Json:
+    return {"status": FAILED, "faces": [], "error": message, "errorCode": code}
 
 
 def _read(services: Services, asset: str) -> Asset | None:
@@ -48,8 +69,11 @@ def _read(services: Services, asset: str) -> Asset | None:
         return session.get(Asset, asset)
 
 
-def _write(services: Services, asset: str, facts: Json) -> None:
+def _write(services: Services, asset: str, facts: Json) -> bool:
+    """Note what was found; False if the asset is gone."""
     with services.database.writing() as session:
         row = session.get(Asset, asset, with_for_update=True)
-        if row is not None:
-            row.faces = {**(row.faces or {}), **facts}
+        if row is None:
+            return False
+        row.faces = {"number": (row.faces or {}).get("number", 0), **facts}
+        return True

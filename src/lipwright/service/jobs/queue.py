@@ -35,6 +35,11 @@ class Waiting:
     seconds: float
 
 
+def faces_workflow(asset: str, number: int) -> str:
+    """The id of the workflow that finds the faces of an asset for the time `number`."""
+    return f"{asset}.faces.{number}"
+
+
 class JobQueue(Protocol):
     """Where work goes."""
 
@@ -110,7 +115,7 @@ class DurableQueue:
 
     def find_faces(self, asset: str, number: int) -> None:
         """See `JobQueue`."""
-        self._enqueue("faces", LIGHT, f"{asset}.faces.{number}", asset)
+        self._enqueue("faces", LIGHT, faces_workflow(asset, number), asset)
 
     def cancel(self, generation: str) -> None:
         """See `JobQueue`."""

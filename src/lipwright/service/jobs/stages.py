@@ -146,7 +146,7 @@ def join(task: Task, listener: Listener) -> Task:
 
 
 def faces(task: Task, listener: Listener) -> Task:
-    """The faces of the video at `path`, with a sheet of them at `sheet`: who can be chosen, and how."""
+    """The faces of the video or picture at `path`, with a sheet of them at `sheet`: who can be chosen, and how."""
     from lipwright.faces.cache import FaceCache
     from lipwright.generation.analyse import faces_on
     from lipwright.generation.png import write_png
@@ -162,19 +162,20 @@ def faces(task: Task, listener: Listener) -> Task:
     analysis = faces_on(path, info, [(0, frames)], Progress(listener), cache, _limits(task))
     write_png(Path(task["sheet"]), face_sheet(path, analysis))
     found = describe_faces(path, analysis)
-    choices = [_choice(track) for track in analysis.tracks]
+    choices = [_choice(track, info.video.width, info.video.height) for track in analysis.tracks]
     told = [{**face, "choose": choice} for face, choice in zip(found, choices, strict=True)]
     return {"faces": told, "frames": frames}
 
 
-def _choice(track: Any) -> Task:
+def _choice(track: Any, width: int, height: int) -> Task:
     """Options that choose this face: a frame on which it is seen well, and a point between its lips."""
     from lipwright.faces.sheet import best_rows
     from lipwright.faces.topology import OUTER_LIPS
 
     row = int(best_rows(track, 1)[0])
     lips = track.landmarks([row])[0, list(OUTER_LIPS), :2].mean(axis=0)
-    return {"frame_number": int(track.frames[row]), "coordinates": [round(float(lips[0])), round(float(lips[1]))]}
+    inside = [min(max(round(float(at)), 0), size - 1) for at, size in zip(lips, (width, height), strict=True)]
+    return {"frame_number": int(track.frames[row]), "coordinates": inside}
 
 
 def _settings(task: Task) -> Any:

@@ -1,0 +1,151 @@
+"""Assets: the files of an organisation that generations can use (contract section 11)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from lipwright.errors import AssetInUse, AssetNotFound, RequestError
+from lipwright.service.api import lists, registering
+from lipwright.service.api.small import asked, choice, line, read_fields, refuse_faults
+from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
+from lipwright.service.orders.removal import remove_asset, uses
+from lipwright.service.services import Services
+from lipwright.service.storage import assets
+from lipwright.service.storage.access import Caller
+from lipwright.service.storage.assets import NEWEST, SORTS, TYPES, VISIBILITIES, BadCursor, Filter
+from lipwright.service.storage.tables import Asset
+from lipwright.timeline.fields import Fields
+
+router = APIRouter(tags=["assets"])
+
+Json = dict[str, Any]
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PAGE = 100
+
+
+class InvalidAssetId(RequestError):
+    """The asset id is not valid."""
+
+    code = "invalid_asset_id_format"
+
+
+@router.get("/v2/assets")
+async def list_all(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
+    """Assets in the order `sortBy` (newest first), a page of `limit` at a time."""
+    limit = lists.whole(request, "limit", 1, 100, _PAGE) or _PAGE
+    types = lists.one_of(lists.listed(request, "types"), TYPES, "types")
+    sort = asked(request, "sort_by") or NEWEST
+    lists.one_of([sort], SORTS, "sortBy")
+    search, cursor = asked(request, "search_query"), asked(request, "cursor")
+    which = Filter(caller.organisation, types, asked(request, "project_id"), search)
+
+    def read() -> tuple[list[Asset], str | None, int]:
+        with services.database.reading() as session:
+            return *assets.page(session, which, sort, limit, cursor), assets.count(session, which)
+
+    try:
+        rows, following, total = await asyncio.to_thread(read)
+    except BadCursor:
+        sentence = "cursor must be the nextCursor of a page in the same order (sortBy)."
+        raise RequestError(sentence, field="cursor") from None
+    answer: Json = {"items": [answers.asset(row) for row in rows], "totalCount": total}
+    return JSONResponse(answer | ({} if following is None else {"nextCursor": following}))
+
+
+@router.post("/v2/assets/upload", status_code=201)
+async def upload(request: Request, services: TheServices, caller: TheCaller) -> Response:
+    """An address to PUT a file to, with the same Content-Type and no key, before it can be made an asset."""
+    fields = await read_fields(request, services.config)
+    return JSONResponse(await registering.hand_out(services, caller.organisation, fields), 201)
+
+
+@router.post("/v2/assets", status_code=201)
+async def create(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
+    """Make an uploaded file an asset, once it was looked at."""
+    wanted = registering.Wanted.of(await read_fields(request, services.config))
+    return JSONResponse(answers.asset(await registering.register(services, caller.organisation, wanted)), 201)
+
+
+@router.get("/v2/assets/{asset_id}")
+async def get(asset_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
+    """One asset."""
+    return JSONResponse(answers.asset(await asyncio.to_thread(asset_of, services, caller, asset_id)))
+
+
+@router.patch("/v2/assets/{asset_id}")
+async def change(
+    asset_id: str, request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller
+) -> Response:
+    """Change an asset's name, visibility or what is told of its file."""
+    await asyncio.to_thread(asset_of, services, caller, asset_id)
+    values = _changes(await read_fields(request, services.config))
+
+    def write() -> Asset:
+        with services.database.writing() as session:
+            row = assets.find(session, caller.organisation, asset_id, lock=True)
+            if row is None:
+                raise _missing(asset_id)
+            for name, value in values.items():
+                setattr(row, name, value)
+            return row
+
+    return JSONResponse(answers.asset(await asyncio.to_thread(write)))
+
+
+@router.delete("/v2/assets/{asset_id}")
+async def delete(asset_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
+    """Delete an asset that no generation in work uses, with its file; the answer is what it was."""
+    row = await asyncio.to_thread(asset_of, services, caller, asset_id)
+    if await asyncio.to_thread(uses, services, row):
+        raise AssetInUse
+    answer = answers.asset(row)
+    await remove_asset(services, row)
+    return JSONResponse(answer)
+
+
+def asset_of(services: Services, caller: Caller, asset: str) -> Asset:
+    """The caller's asset.
+
+    Raises:
+        InvalidAssetId: that is no id. AssetNotFound: there is none of that id, or it is somebody else's.
+    """
+    if not _ID.fullmatch(asset):
+        raise InvalidAssetId(f"{asset[:80]!r} is not the id of an asset.", field="id")
+    with services.database.reading() as session:
+        row = assets.find(session, caller.organisation, asset)
+    if row is None:
+        raise _missing(asset)
+    return row
+
+
+def _missing(asset: str) -> AssetNotFound:
+    return AssetNotFound(f"There is no asset {asset!r}.", field="id")
+
+
+def _changes(fields: Fields) -> Json:
+    """The columns that a body changes.
+
+    Raises:
+        RequestError: with all its faults.
+    """
+    form = line(fields, "format")
+    if form is not None and len(form) > 32:
+        fields.fault("format", f"must have at most 32 characters, not {len(form)}.")
+    seconds = fields.seconds("duration_seconds")
+    given = {
+        "name": line(fields, "name"),
+        "visibility": choice(fields, "visibility", VISIBILITIES),
+        "format": form,
+        "duration_seconds": None if seconds is None else float(seconds),
+        "size": fields.whole("size"),
+        "width": fields.whole("width"),
+        "height": fields.whole("height"),
+    }
+    refuse_faults(fields.faults)
+    return {name: value for name, value in given.items() if value is not None}
