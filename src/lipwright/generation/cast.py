@@ -113,6 +113,7 @@ class Cast:
         self._clips = edl.clips
         self._rests = rests
         self._by_shot: dict[tuple[_Key, int], _Part] = {}
+        self._parts_in: dict[tuple[int, int], list[tuple[LipDrive, _Part]]] = {}
         self.roles: list[Role] = []
         self.channels: list[Role] = []
         self.warnings: list[str] = []
@@ -127,6 +128,10 @@ class Cast:
             for drive, part in self._parts(frame)
         ]
 
+    def roles_on(self, frame: OutputFrame) -> list[Role]:
+        """The roles on an output frame."""
+        return [part.at(frame.index) for _, part in self._parts(frame)]
+
     def of_segment(self, segment: int) -> list[Role]:
         """The roles of the segment with this index."""
         return [role for role in self.roles if role.drive.segment == segment]
@@ -140,8 +145,12 @@ class Cast:
         return int(counts.max(initial=0))
 
     def _parts(self, frame: OutputFrame) -> list[tuple[LipDrive, _Part]]:
-        shot = self._shot(frame.source)
-        return [(drive, self._by_shot[_key(drive), shot]) for drive in self._clips[frame.clip].lips]
+        here = frame.clip, self._shot(frame.source)
+        parts = self._parts_in.get(here)
+        if parts is None:  # looked up once, not for every frame: the keys hold fractions, which are slow to hash
+            parts = [(drive, self._by_shot[_key(drive), here[1]]) for drive in self._clips[frame.clip].lips]
+            self._parts_in[here] = parts
+        return parts
 
     def _shot(self, source: int) -> int:
         return bisect_right(self._cuts, source)

@@ -96,7 +96,7 @@ def _ends(job: Restored, meter: FrameMeter, first: int, stop: int) -> tuple[Kept
         if not 0 <= index < job.kept.frames:
             return []
         frame = _frame(job, index)
-        found = [meter.mouth_box(role.channel, frame.source, view.composed) for role, _ in job.scene.cast.on(frame)]
+        found = [meter.mouth_box(role.channel, frame.source, view.composed) for role in job.scene.cast.roles_on(frame)]
         return [box for box in found if box is not None]
 
     return (

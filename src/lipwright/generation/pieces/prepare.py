@@ -166,7 +166,7 @@ def _edges(scene: Scene, progress: Progress) -> Iterator[int]:
     """The output frames on which other roles are on than on the frame before."""
     before: list[int] | None = None
     for frame in scene.edl.output_frames():
-        now = [role.number for role, _ in scene.cast.on(frame)]
+        now = [role.number for role in scene.cast.roles_on(frame)]
         if before is not None and now != before:
             progress.check()
             yield frame.index
