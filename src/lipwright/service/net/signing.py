@@ -33,11 +33,12 @@ PREFIX = "whsec_"
 #: How old or how far ahead a signature may be, in seconds; what the Standard Webhooks libraries use.
 TOLERANCE = 300
 
-_INDEX_END = 2**32 - 1
 _JS_EXACT = 2**53
 _JS_PLAIN = 10**21
 #: Below this Python's json writes an exponent.
 _PY_PLAIN = 1e-4
+#: Indices end at 2^32-2; what is a little beyond keeps whatever place after them it has.
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _SIGNATURE = re.compile(r"t=([0-9]{1,12})((?:,[a-z0-9]+=[0-9a-zA-Z]*)+)", re.ASCII)
 
 
@@ -117,12 +118,8 @@ def _object(value: Mapping[object, object]) -> dict[str, object]:
         if not isinstance(key, str):
             raise TypeError(f"the key {key!r} cannot be written as JSON; a key is text")
         members[_whole_characters(key)] = _plain(item)
-    indices = sorted((key for key in members if _is_index(key)), key=int)
-    return {key: members[key] for key in indices} | {k: v for k, v in members.items() if not _is_index(k)}
-
-
-def _is_index(key: str) -> bool:
-    return re.fullmatch(r"0|[1-9][0-9]{0,9}", key, re.ASCII) is not None and int(key) < _INDEX_END
+    indices = sorted((key for key in members if _INDEX.fullmatch(key)), key=int)
+    return {key: members[key] for key in indices} | members
 
 
 def _number(value: float) -> float | None:
