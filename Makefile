@@ -1,6 +1,6 @@
 # Everything a developer or a machine in a pipeline runs. Needs only make and Python 3.11 or later.
 #
-#   make demo         speak two lines, put them into a sample video, print where the results are
+#   make demo         speak two lines, put them into a sample video; again through the HTTP API; print where the results are
 #   make test         all tests (RUN="..." passes arguments to pytest, e.g. RUN="tests/unit -k timeline")
 #   make check        format, lint, types, layers, dependencies
 #   make bench        speed and memory, written to benchmarks/results
@@ -55,7 +55,7 @@ models: $(VENV)/.package
 	@touch $(VENV)/.models
 
 demo: $(VENV)/.models
-	$(BIN)/lipwright demo
+	$(BIN)/lipwright demo --api
 
 test: $(VENV)/.models
 	$(PY) -m pytest $(RUN)
