@@ -284,6 +284,7 @@ CODES: tuple[ErrorCode, ...] = (
         "The body is of a type that is not taken here.",
         "Send JSON or multipart/form-data.",
     ),
+    ErrorCode("range_not_satisfiable", 416, "The file has no such bytes.", "Ask for a range inside the file."),
     ErrorCode("internal_error", 500, "Something went wrong inside Lipwright.", "Try again; the log has the details."),
     ErrorCode("service_unavailable", 503, "The service cannot do this just now.", "Try again in a moment."),
 )

@@ -18,6 +18,7 @@ from lipwright.service.api import (
     assets,
     batches,
     catalogue,
+    describing,
     errors,
     estimates,
     events,
@@ -61,7 +62,16 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         finally:
             await parts.close()
 
-    app = FastAPI(title="Lipwright", version=__version__, lifespan=lifespan, root_path=config.root_path)
+    app = FastAPI(
+        title="Lipwright",
+        version=__version__,
+        lifespan=lifespan,
+        root_path=config.root_path,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    describing.describe(app)
     app.state.config = config
     errors.install(app)
     for module in (
@@ -78,6 +88,7 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         models,
         voices,
         catalogue,
+        describing,
     ):
         app.include_router(module.router)
     app.middleware("http")(_identified)

@@ -13,6 +13,10 @@ from lipwright.errors import AssetInUse, AssetNotFound, RequestError
 from lipwright.service.api import lists, registering
 from lipwright.service.api.small import asked, choice, line, read_fields, refuse_faults
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
+from lipwright.service.api.wire import BODY_ERRORS, Query, documented, gives, json_body
+from lipwright.service.api.wire.files import Asset as Shape
+from lipwright.service.api.wire.files import AssetChange, AssetPage, AssetRequest, UploadRequest
+from lipwright.service.api.wire.files import Upload as UploadShape
 from lipwright.service.orders.removal import remove_asset, uses
 from lipwright.service.services import Services
 from lipwright.service.storage import assets
@@ -35,7 +39,26 @@ class InvalidAssetId(RequestError):
     code = "invalid_asset_id_format"
 
 
-@router.get("/v2/assets")
+_FOUND = ("invalid_asset_id_format", "asset_not_found")
+_BAD = "generation_input_validation_failed"
+
+
+@router.get(
+    "/v2/assets",
+    **documented(
+        "assets.list",
+        gives(AssetPage),
+        query=(
+            Query("projectId", "Only those with this label."),
+            Query.some_of("types", TYPES, "Only those of one of these types."),
+            Query("searchQuery", "Only those with this in their name."),
+            Query.one_of("sortBy", [NEWEST, *(one for one in SORTS if one != NEWEST)]),
+            Query.whole("limit", 1, 100, _PAGE),
+            Query("cursor", "The nextCursor of the page before, in the same order."),
+        ),
+        errors=(_BAD,),
+    ),
+)
 async def list_all(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Assets in the order `sortBy` (newest first), a page of `limit` at a time."""
     limit = lists.whole(request, "limit", 1, 100, _PAGE) or _PAGE
@@ -58,27 +81,59 @@ async def list_all(request: Request, services: TheServices, answers: TheAnswers,
     return JSONResponse(answer | ({} if following is None else {"nextCursor": following}))
 
 
-@router.post("/v2/assets/upload", status_code=201)
+@router.post(
+    "/v2/assets/upload",
+    **documented(
+        "assets.upload",
+        gives(UploadShape, 201),
+        body=json_body(UploadRequest),
+        errors=(*BODY_ERRORS, "file_size_exceeds_plan_limit"),
+    ),
+)
 async def upload(request: Request, services: TheServices, caller: TheCaller) -> Response:
     """An address to PUT a file to, with the same Content-Type and no key, before it can be made an asset."""
     fields = await read_fields(request, services.config)
     return JSONResponse(await registering.hand_out(services, caller.organisation, fields), 201)
 
 
-@router.post("/v2/assets", status_code=201)
+@router.post(
+    "/v2/assets",
+    **documented(
+        "assets.create",
+        gives(Shape, 201),
+        body=json_body(AssetRequest),
+        errors=(
+            *BODY_ERRORS,
+            "uploaded_file_not_found",
+            "file_not_in_org_storage",
+            "file_size_exceeds_plan_limit",
+            "generation_input_asset_type_mismatch",
+            "generation_input_video_invalid",
+            "generation_input_audio_invalid",
+            "generation_input_resolution_unsupported",
+            "generation_input_duration_greater_than_max_duration",
+            "generation_infra_storage_error",
+            "generation_media_probe_unavailable",
+            "generation_media_probe_timeout",
+        ),
+    ),
+)
 async def create(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Make an uploaded file an asset, once it was looked at."""
     wanted = registering.Wanted.of(await read_fields(request, services.config))
     return JSONResponse(answers.asset(await registering.register(services, caller.organisation, wanted)), 201)
 
 
-@router.get("/v2/assets/{asset_id}")
+@router.get("/v2/assets/{asset_id}", **documented("assets.get", gives(Shape), errors=_FOUND))
 async def get(asset_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """One asset."""
     return JSONResponse(answers.asset(await asyncio.to_thread(asset_of, services, caller, asset_id)))
 
 
-@router.patch("/v2/assets/{asset_id}")
+@router.patch(
+    "/v2/assets/{asset_id}",
+    **documented("assets.update", gives(Shape), body=json_body(AssetChange), errors=(*_FOUND, *BODY_ERRORS)),
+)
 async def change(
     asset_id: str, request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller
 ) -> Response:
@@ -98,7 +153,7 @@ async def change(
     return JSONResponse(answers.asset(await asyncio.to_thread(write)))
 
 
-@router.delete("/v2/assets/{asset_id}")
+@router.delete("/v2/assets/{asset_id}", **documented("assets.delete", gives(Shape), errors=(*_FOUND, "asset_in_use")))
 async def delete(asset_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Delete an asset that no generation in work uses, with its file; the answer is what it was."""
     row = await asyncio.to_thread(asset_of, services, caller, asset_id)

@@ -26,6 +26,10 @@ from lipwright.service.api import lists
 from lipwright.service.api.batch_file import MOST_BYTES, BatchFileTooLarge, Line, lines_of_file, lines_of_rows
 from lipwright.service.api.bodies import read_body, read_form
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices, caller_of
+from lipwright.service.api.wire import BODY_ERRORS, Query, bare, documented, file_body, gives, json_body
+from lipwright.service.api.wire.files import BATCH_FORM_EXAMPLE as FORM_EXAMPLE
+from lipwright.service.api.wire.files import Batch as Shape
+from lipwright.service.api.wire.files import BatchForm, BatchRequest, Validated
 from lipwright.service.jobs.batches import moved
 from lipwright.service.orders.accept import check_body
 from lipwright.service.services import Services
@@ -57,7 +61,29 @@ class _Submission:
     dry_run: bool
 
 
-@router.post("/v2/batch", status_code=201)
+_BATCH_ERRORS = (
+    "batch_file_too_large",
+    "batch_too_many_requests",
+    "batch_insufficient_records",
+    "batch_invalid_jsonl",
+    "batch_duplicate_request_id",
+    "batch_invalid_endpoint",
+    "generation_input_segments_invalid",
+    "unsupported_media_type",
+    "batch_concurrency_limit_reached",
+)
+
+
+@router.post(
+    "/v2/batch",
+    **documented(
+        "batch.create",
+        gives(Shape, 201, says="The batch, being taken into work."),
+        gives(Validated, says="Nothing is wrong: the answer to a dry run."),
+        body=json_body(BatchRequest) | file_body(BatchForm, FORM_EXAMPLE),
+        errors=(*BODY_ERRORS, *_BATCH_ERRORS),
+    ),
+)
 @router.post("/v2/batches", status_code=201, include_in_schema=False)
 async def create(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Create a batch: multipart with a JSONL file, or JSON with rows. A dry run only says that nothing is wrong."""
@@ -70,7 +96,19 @@ async def create(request: Request, services: TheServices, answers: TheAnswers, c
     return JSONResponse(answer, 201, background=BackgroundTask(moved, services, batch.id))
 
 
-@router.get("/v2/batch")
+@router.get(
+    "/v2/batch",
+    **documented(
+        "batch.list",
+        gives(Shape, many=True),
+        query=(
+            Query.one_of("status", batches.STATUSES, "Only those in this state."),
+            Query("created_after", "Only those created since.", {"type": "string", "format": "date-time"}),
+            Query("created_before", "Only those created until.", {"type": "string", "format": "date-time"}),
+        ),
+        errors=("generation_input_validation_failed",),
+    ),
+)
 @router.get("/v2/batches", include_in_schema=False)
 async def list_all(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Batches, newest first."""
@@ -92,14 +130,23 @@ async def list_all(request: Request, services: TheServices, answers: TheAnswers,
     return JSONResponse(await asyncio.to_thread(read))
 
 
-@router.get("/v2/batch/{batch_id}")
+@router.get("/v2/batch/{batch_id}", **documented("batch.get", gives(Shape), errors=("batch_not_found",)))
 @router.get("/v2/batches/{batch_id}", include_in_schema=False)
 async def get(batch_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """One batch."""
     return JSONResponse(await asyncio.to_thread(_told, services, answers, caller, batch_id))
 
 
-@router.api_route("/v2/batch/{batch_id}/result", methods=["GET", "HEAD"])
+@router.head("/v2/batch/{batch_id}/result", include_in_schema=False)
+@router.get(
+    "/v2/batch/{batch_id}/result",
+    **documented(
+        "batch.result",
+        bare(302, "The results are at Location: a line of JSON for each line of the batch.", Location="A link."),
+        query=(Query("signature", "The permit that the batch's outputUrl carries; no key is needed then."),),
+        errors=("asset_forbidden", "batch_not_found", "generation_conflict"),
+    ),
+)
 @router.api_route("/v2/batches/{batch_id}/result", methods=["GET", "HEAD"], include_in_schema=False)
 async def result(batch_id: str, request: Request, services: TheServices) -> Response:
     """Where the results are now: a redirect to a file with a line of JSON for each line of the batch."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,7 +81,7 @@ async def read_json(request: Request, config: ServiceConfig) -> Any:
         RequestError: it is not JSON. HTTPException: 408, 413.
     """
     data = bytearray()
-    async for piece in _pieces(request, config, config.max_json):
+    async for piece in pieces(request, config, config.max_json):
         data += piece
     return decode(bytes(data), "The body")
 
@@ -88,11 +89,13 @@ async def read_json(request: Request, config: ServiceConfig) -> Any:
 def decode(data: bytes | str, what: str) -> Any:
     """JSON text as a value; NaN and infinities, which are not JSON, are refused, and so is what is nested too deep.
 
+    A key that is given twice is refused too: whoever looked at the body before us may have gone by the other one.
+
     Raises:
         RequestError: it is not JSON.
     """
     try:
-        value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(data, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
         _shallow(value)
         _storable(value)
     except (ValueError, RecursionError) as error:
@@ -110,6 +113,15 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is too large a number")
     return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = counts.most_common(1)[0][0]
+        raise ValueError(f"the key {twice[:80]!r} is given twice")
+    return found
 
 
 def _shallow(value: Any) -> None:
@@ -142,11 +154,15 @@ def _storable(value: Any) -> None:
         raise ValueError("a string holds a NUL character")
 
 
-async def _pieces(request: Request, config: ServiceConfig, most: int) -> AsyncGenerator[bytes, None]:
-    """The pieces of a body, as long as they keep coming and are not too many."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        raise HTTPException(413, f"The body has {told} bytes; at most {most} are allowed.")
+async def pieces(request: Request, config: ServiceConfig, most: int) -> AsyncGenerator[bytes, None]:
+    """The pieces of a body, as long as they keep coming and are not too many.
+
+    Raises:
+        HTTPException: 408, 413.
+    """
+    told = request.headers.get("content-length", "")[:20]
+    if told.isascii() and told.isdecimal() and int(told) > most:
+        raise HTTPException(413, f"The body has {told} bytes; at most {most} bytes are allowed.")
     count, start = 0, asyncio.get_running_loop().time()
     stream = request.stream()
     while True:
@@ -176,7 +192,7 @@ async def read_form(request: Request, config: ServiceConfig) -> FormData:
     most = FILES * config.max_upload + PARTS * config.max_text_part
     parser = MultiPartParser(
         Headers(raw=request.headers.raw),
-        _pieces(request, config, most),
+        pieces(request, config, most),
         max_files=FILES,
         max_fields=FIELDS,
         max_part_size=config.max_text_part,
@@ -218,7 +234,10 @@ async def _multipart(request: Request, config: ServiceConfig) -> Body:
             elif name in _JSON_PARTS:
                 body[name] = decode(value, name)
             elif name in _TEXT_PARTS:
+                _storable(value)
                 body[name] = value
+        except ValueError as error:
+            faults.append(Fault(name, f"{name} is not text: {error}."))
         except RequestError as error:
             faults.append(Fault(name, error.message))
     if inputs:

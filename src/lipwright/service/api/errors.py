@@ -33,6 +33,7 @@ _BY_STATUS = {
     408: "request_timeout",
     413: "request_too_large",
     415: "unsupported_media_type",
+    416: "range_not_satisfiable",
     503: "service_unavailable",
 }
 RETRY_SECONDS = 10

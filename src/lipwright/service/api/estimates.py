@@ -13,6 +13,9 @@ from lipwright.errors import RequestError
 from lipwright.service.api.bodies import read_json
 from lipwright.service.api.small import choice, read_fields, refuse_faults
 from lipwright.service.api.state import TheCaller, TheServices
+from lipwright.service.api.wire import BODY_ERRORS, documented, gives, json_body
+from lipwright.service.api.wire.generations import CostEstimate, LengthEstimate, LengthRequest
+from lipwright.service.api.wire.orders import GENERATE_EXAMPLES, ORDER_ERRORS, GenerateRequest
 from lipwright.service.config import ServiceConfig
 from lipwright.service.orders.accept import model_names
 from lipwright.service.orders.estimate import Estimate, of_body, of_frames
@@ -28,7 +31,15 @@ _FASTEST = 1000
 _FPS = 30
 
 
-@router.post("/v2/analyze/cost")
+@router.post(
+    "/v2/analyze/cost",
+    **documented(
+        "generations.estimate_cost",
+        gives(CostEstimate, many=True),
+        body=json_body(GenerateRequest, GENERATE_EXAMPLES),
+        errors=(*ORDER_ERRORS, "cost_estimate_unavailable"),
+    ),
+)
 async def of_a_request(request: Request, services: TheServices, caller: TheCaller) -> Response:
     """What the generation with this body would come to; an array of one, as the SDKs read it. Nothing is created."""
     body = await read_json(request, services.config)
@@ -37,7 +48,15 @@ async def of_a_request(request: Request, services: TheServices, caller: TheCalle
     return JSONResponse([_told(await of_body(services, caller.organisation, body))])
 
 
-@router.post("/v2/generations/estimate")
+@router.post(
+    "/v2/generations/estimate",
+    **documented(
+        "generations.estimate",
+        gives(LengthEstimate),
+        body=json_body(LengthRequest),
+        errors=(*BODY_ERRORS, "generation_unsupported_model"),
+    ),
+)
 @router.post("/v2/generate/estimate-cost", include_in_schema=False)
 async def of_a_length(request: Request, services: TheServices, caller: TheCaller) -> Response:
     """What an output of `duration` seconds at `fps` would come to; no media are looked at."""

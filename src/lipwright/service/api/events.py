@@ -22,6 +22,7 @@ from lipwright.service.api import errors
 from lipwright.service.api.generations import owned_row
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
 from lipwright.service.api.watching import EVERY, Gone, Watches
+from lipwright.service.api.wire import documented, text
 from lipwright.service.storage.generations import ENDED
 from lipwright.service.storage.tables import Generation
 
@@ -32,7 +33,23 @@ SEND_SECONDS = 30.0
 """How long a client may take no bytes before it is let go."""
 
 
-@router.get("/v2/generations/{generation_id}/events")
+_EXAMPLE = """event: progress
+data: {"status":"PROCESSING","percent":61.5,"phase":"render","frames":212,"totalFrames":600,"etaSeconds":14.2}
+
+event: end
+data: {"id":"...","status":"COMPLETED"}
+
+"""
+
+
+@router.get(
+    "/v2/generations/{generation_id}/events",
+    **documented(
+        "generations.events",
+        text("text/event-stream", _EXAMPLE),
+        errors=("invalid_generation_id", "generation_not_found"),
+    ),
+)
 async def events(
     generation_id: str, request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller
 ) -> Response:

@@ -12,6 +12,8 @@ from lipwright.service.answers import Answers
 from lipwright.service.api.assets import asset_of
 from lipwright.service.api.small import read_fields, refuse_faults
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
+from lipwright.service.api.wire import BODY_ERRORS, documented, gives, json_body
+from lipwright.service.api.wire.files import Faces, FaceSearch
 from lipwright.service.jobs.faces import PROCESSING
 from lipwright.service.orders import face_search
 
@@ -20,7 +22,20 @@ router = APIRouter(tags=["assets"])
 Json = dict[str, Any]
 
 
-@router.post("/v2/assets/{asset_id}/faces", status_code=202)
+_FOUND = ("invalid_asset_id_format", "asset_not_found")
+
+
+@router.post(
+    "/v2/assets/{asset_id}/faces",
+    **documented(
+        "assets.find_faces",
+        gives(Faces, 202, says="They are being looked for."),
+        gives(Faces, says="They were found before."),
+        body=json_body(FaceSearch),
+        body_needed=False,
+        errors=(*_FOUND, *BODY_ERRORS, "generation_input_asset_type_mismatch"),
+    ),
+)
 async def search(
     asset_id: str, request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller
 ) -> Response:
@@ -33,7 +48,7 @@ async def search(
     return JSONResponse(_told(answers, known), 202 if known["status"] == PROCESSING else 200)
 
 
-@router.get("/v2/assets/{asset_id}/faces")
+@router.get("/v2/assets/{asset_id}/faces", **documented("assets.faces", gives(Faces), errors=_FOUND))
 async def get(asset_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """The faces that were found, with a sheet that shows them, or why they were not.
 

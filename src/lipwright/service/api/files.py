@@ -22,26 +22,44 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from lipwright.service.api import errors
+from lipwright.service.api.bodies import pieces
 from lipwright.service.api.conditional import Span, Unsatisfiable, asked_span, has_it_already, http_date
+from lipwright.service.api.wire import Query, bare, documented, text
 from lipwright.service.storage.links import Grant, Links
 from lipwright.service.storage.objects import ObjectMissing, Objects, ObjectTooLarge
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["files"])
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ \w.+=\"-]+)*", re.ASCII)
 _SHOWN = ("video/", "audio/", "image/")
 _SCRIPTED = {"image/svg+xml"}
 
 
-@router.api_route("/files/{key:path}", methods=["GET", "HEAD"])
+_SIGNATURE = (Query("signature", "The proof that this link was made here; all of the query belongs to the link."),)
+
+
+@router.head("/files/{key:path}", include_in_schema=False)
+@router.get(
+    "/files/{key:path}",
+    **documented(
+        "files.read",
+        text("*/*", "(the bytes)", says="The file."),
+        text("*/*", "(the bytes)", 206, says="The part that the header Range asks for."),
+        bare(304, "The client has this version."),
+        query=(*_SIGNATURE, Query("Range", "Which bytes.", example="bytes=0-1023", place="header")),
+        errors=("asset_forbidden", "asset_not_found", "range_not_satisfiable"),
+        keyed=False,
+    ),
+)
 async def read_file(key: str, request: Request) -> Response:
     """The object, or the part that is asked for."""
     objects, grant = _objects(request), _grant(key, request)
     if grant is None:
-        return _forbidden("This link is not valid or has expired.")
+        return _forbidden(request)
     stored = await objects.head(key)
     if stored is None:
-        return _refusal(404, "Not Found", "asset_not_found", "The file does not exist any more.")
+        return _refusal(request, 404, "asset_not_found", "The file does not exist any more.")
     shared = {
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={max(0, int(grant.expires - time.time()))}",
@@ -55,7 +73,7 @@ async def read_file(key: str, request: Request) -> Response:
             asked_span(request.headers, stored.size, stored.etag, stored.modified) if request.method == "GET" else None
         )
     except Unsatisfiable:
-        answer = _refusal(416, "Range Not Satisfiable", None, f"The file has {stored.size} bytes.")
+        answer = _refusal(request, 416, "range_not_satisfiable", f"The file has {stored.size} bytes.")
         answer.headers["Content-Range"] = f"bytes */{stored.size}"
         return answer
     kind = _media_type(grant.content_type or guess_type(key)[0] or "")
@@ -74,28 +92,30 @@ async def read_file(key: str, request: Request) -> Response:
     return StreamingResponse(_body(objects, key, part), 200 if span is None else 206, headers)
 
 
-@router.put("/files/{key:path}")
+@router.put(
+    "/files/{key:path}",
+    **documented(
+        "files.upload",
+        bare(200, "Stored."),
+        body={"*/*": {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes)"}},
+        query=_SIGNATURE,
+        errors=("asset_forbidden", "request_timeout", "request_too_large"),
+        keyed=False,
+    ),
+)
 async def upload_file(key: str, request: Request) -> Response:
     """Store the body as the object."""
     objects, grant = _objects(request), _grant(key, request)
     if grant is None or grant.max_bytes is None:
-        return _forbidden("This link is not valid or has expired.")
+        return _forbidden(request)
     if request.headers.get("content-type") != grant.content_type:
-        return _forbidden(f"This link is for an upload with the header Content-Type: {grant.content_type}.")
-    too_large = _refusal(
-        413,
-        "Payload Too Large",
-        "generation_input_validation_failed",
-        f"This link is for an upload of at most {grant.max_bytes} bytes.",
-    )
-    length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length) > grant.max_bytes:
-        return too_large
+        return _forbidden(request, f"This link is for an upload with the header Content-Type: {grant.content_type}.")
     try:
-        async with aclosing(request.stream()) as chunks:
+        async with aclosing(pieces(request, request.app.state.config, grant.max_bytes)) as chunks:
             await objects.put_stream(key, chunks, grant.max_bytes)
     except ObjectTooLarge:
-        return too_large
+        message = f"This link is for an upload of at most {grant.max_bytes} bytes."
+        return _refusal(request, 413, "request_too_large", message)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
     return Response()
@@ -134,12 +154,9 @@ def _grant(key: str, request: Request) -> Grant | None:
     return links.verify(request.method, key, request.query_params)
 
 
-def _forbidden(message: str) -> Response:
-    return _refusal(403, "Forbidden", "asset_forbidden", message)
+def _forbidden(request: Request, message: str = "This link is not valid or has expired.") -> Response:
+    return _refusal(request, 403, "asset_forbidden", message)
 
 
-def _refusal(status: int, error: str, code: str | None, message: str) -> Response:
-    body: dict[str, int | str] = {"statusCode": status, "message": message, "error": error}
-    if code is not None:
-        body["errorCode"] = code
-    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+def _refusal(request: Request, status: int, code: str, message: str) -> Response:
+    return JSONResponse(errors.body(request, status, message, code), status, {"Cache-Control": "no-store"})

@@ -17,6 +17,16 @@ from lipwright.service.api import lists
 from lipwright.service.api.bodies import Body, read_body
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
 from lipwright.service.api.uploads import asset_of_upload
+from lipwright.service.api.wire import Query, documented, file_body, gives, json_body, text
+from lipwright.service.api.wire.generations import Count, Report, SegmentMap
+from lipwright.service.api.wire.generations import Generation as Shape
+from lipwright.service.api.wire.orders import (
+    FORM_EXAMPLE,
+    GENERATE_EXAMPLES,
+    ORDER_ERRORS,
+    GenerateForm,
+    GenerateRequest,
+)
 from lipwright.service.jobs import batches
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders import idempotency
@@ -44,7 +54,34 @@ class InvalidGenerationId(RequestError):
     code = "invalid_generation_id"
 
 
-@router.post("/v2/generate", status_code=201)
+_FOUND = ("invalid_generation_id", "generation_not_found")
+_BAD_QUERY = "generation_input_validation_failed"
+_FILTERS = (
+    Query.some_of("status", STATUSES, "Only those in one of these states."),
+    Query.some_of("ids", None, "Only those with one of these ids."),
+    Query("source", "Only those that this program sent (its x-sync-source)."),
+    Query("projectId", "Only those with this label."),
+)
+
+
+@router.post(
+    "/v2/generate",
+    **documented(
+        "generations.create",
+        gives(
+            Shape,
+            201,
+            says="The generation, waiting for its turn.",
+            headers={"Idempotency-Replayed": "true: this is the answer to an earlier request with the same key."},
+        ),
+        body=json_body(GenerateRequest, GENERATE_EXAMPLES) | file_body(GenerateForm, FORM_EXAMPLE),
+        query=(
+            Query("Idempotency-Key", "Makes sending it again safe.", {"type": "string"}, "order-7", "header"),
+            Query("x-sync-source", "Which program sends this; generations can be listed by it.", place="header"),
+        ),
+        errors=ORDER_ERRORS,
+    ),
+)
 async def create(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Create a generation; JSON with addresses or asset ids, or multipart with files."""
     body = await read_body(request, services.config)
@@ -130,7 +167,41 @@ async def _discard(services: Services, assets: list[Asset]) -> None:
             await services.objects.delete(asset.thumbnail_key)
 
 
-@router.get("/v2/generate/{generation_id}")
+@router.get(
+    "/v2/generations/count",
+    **documented("generations.count", gives(Count), query=_FILTERS, errors=(_BAD_QUERY,)),
+)
+async def count(request: Request, services: TheServices, caller: TheCaller) -> Response:
+    """How many generations there are."""
+    which = _filter(request, caller)
+
+    def read() -> int:
+        with services.database.reading() as session:
+            return generations.count(session, which)
+
+    return JSONResponse({"count": await asyncio.to_thread(read)})
+
+
+@router.get(
+    "/v2/generate/{generation_id}",
+    **documented(
+        "generations.get",
+        gives(
+            Shape,
+            headers={
+                "Retry-After": "With wait: seconds after which to ask again.",
+                "X-Sync-Wait-Mode": "With wait: long_poll.",
+                "X-Sync-Wait-Timeout-Seconds": "With wait: how long was waited at most.",
+            },
+        ),
+        query=(
+            Query("wait", "Answer when it has ended, or after `timeout` seconds.", {"type": "boolean"}),
+            Query("timeout", "", {"type": "number", "minimum": 1, "maximum": 10, "default": 5}),
+            Query.some_of("include", ("progress",), "What to tell more. Not with wait."),
+        ),
+        errors=(_BAD_QUERY, *_FOUND),
+    ),
+)
 @router.get("/v2/generations/{generation_id}", include_in_schema=False)
 async def get(
     generation_id: str, request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller
@@ -170,7 +241,19 @@ def _timeout(request: Request) -> float:
     return seconds
 
 
-@router.get("/v2/generations")
+@router.get(
+    "/v2/generations",
+    **documented(
+        "generations.list",
+        gives(Shape, many=True),
+        query=(
+            *_FILTERS,
+            Query.whole("limit", 1, 100, says="A page of so many; without it, all."),
+            Query("cursor", "The id of the last one of the page before; needs `limit`."),
+        ),
+        errors=(_BAD_QUERY,),
+    ),
+)
 async def list_all(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Generations, newest first; with `limit` a page of them, the last one's id being the next `cursor`."""
     limit = lists.whole(request, "limit", 1, 100)
@@ -187,18 +270,6 @@ async def list_all(request: Request, services: TheServices, answers: TheAnswers,
     return JSONResponse([answers.generation(row) for row in rows])
 
 
-@router.get("/v2/generations/count")
-async def count(request: Request, services: TheServices, caller: TheCaller) -> Response:
-    """How many generations there are."""
-    which = _filter(request, caller)
-
-    def read() -> int:
-        with services.database.reading() as session:
-            return generations.count(session, which)
-
-    return JSONResponse({"count": await asyncio.to_thread(read)})
-
-
 def _filter(request: Request, caller: Caller) -> Filter:
     return Filter(
         caller.organisation,
@@ -209,7 +280,14 @@ def _filter(request: Request, caller: Caller) -> Filter:
     )
 
 
-@router.get("/v2/generations/{generation_id}/download")
+@router.get(
+    "/v2/generations/{generation_id}/download",
+    **documented(
+        "generations.download",
+        text("text/plain", "https://lipwright.example.com/files/generations/o/g/output.mp4?signature=..."),
+        errors=(*_FOUND, "generation_conflict"),
+    ),
+)
 async def download(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """The address of the output, as plain text."""
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)
@@ -219,7 +297,10 @@ async def download(generation_id: str, services: TheServices, answers: TheAnswer
     return PlainTextResponse(url)
 
 
-@router.post("/v2/generations/{generation_id}/cancel")
+@router.post(
+    "/v2/generations/{generation_id}/cancel",
+    **documented("generations.cancel", gives(Shape), errors=(*_FOUND, "generation_conflict")),
+)
 async def cancel(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Stop a generation; it becomes FAILED with `generation_cancelled`. One that has ended cannot be cancelled."""
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)
@@ -236,7 +317,10 @@ async def cancel(generation_id: str, services: TheServices, answers: TheAnswers,
     return JSONResponse(answers.generation(await asyncio.to_thread(owned_row, services, caller, generation_id)))
 
 
-@router.delete("/v2/generations/{generation_id}")
+@router.delete(
+    "/v2/generations/{generation_id}",
+    **documented("generations.delete", gives(Shape), errors=(*_FOUND, "generation_not_deletable_while_processing")),
+)
 async def delete(generation_id: str, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Delete a generation that has ended, with everything it fetched, made and wrote; the answer is what it was."""
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)
@@ -247,7 +331,10 @@ async def delete(generation_id: str, services: TheServices, answers: TheAnswers,
     return JSONResponse(answer)
 
 
-@router.get("/v2/generations/{generation_id}/report")
+@router.get(
+    "/v2/generations/{generation_id}/report",
+    **documented("generations.report", gives(Report), errors=(*_FOUND, "generation_conflict")),
+)
 async def report(generation_id: str, services: TheServices, caller: TheCaller) -> Response:
     """The quality report of a finished generation (docs/quality-report.md)."""
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)
@@ -260,7 +347,10 @@ async def report(generation_id: str, services: TheServices, caller: TheCaller) -
     return Response(b"".join(parts), media_type="application/json")
 
 
-@router.get("/v2/generations/{generation_id}/segments")
+@router.get(
+    "/v2/generations/{generation_id}/segments",
+    **documented("generations.segments", gives(SegmentMap), errors=(*_FOUND, "generation_conflict")),
+)
 async def segments(generation_id: str, services: TheServices, caller: TheCaller) -> Response:
     """Where each segment of the request came to lie in the output."""
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)

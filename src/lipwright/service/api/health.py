@@ -9,18 +9,25 @@ from fastapi.responses import JSONResponse, Response
 
 from lipwright import __version__
 from lipwright.service.api.state import TheServices
+from lipwright.service.api.wire import documented, gives
+from lipwright.service.api.wire.service import Health, Ready
 from lipwright.service.jobs.reaper import alive
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/health")
+@router.get("/health", **documented("service.health", gives(Health), keyed=False))
 async def health() -> Response:
     """The API answers."""
     return JSONResponse({"status": "ok", "version": __version__})
 
 
-@router.get("/ready")
+@router.get(
+    "/ready",
+    **documented(
+        "service.ready", gives(Ready), gives(Ready, 503, says="No worker is running, or no database."), keyed=False
+    ),
+)
 async def ready(services: TheServices) -> Response:
     """The database answers, and a worker was heard of lately; 503 if not."""
 

@@ -30,6 +30,7 @@ from lipwright import __version__
 from lipwright.service.api.measuring import Requests
 from lipwright.service.api.state import caller_of
 from lipwright.service.api.watching import Watches
+from lipwright.service.api.wire import documented, text
 from lipwright.service.services import Services
 from lipwright.service.storage import deliveries, generations
 from lipwright.service.storage.tables import Delivery, Executor, Generation
@@ -46,7 +47,7 @@ _PREFIX = 8
 """Characters of a key's id that stand for it; they tell nothing of the key itself."""
 
 
-@router.get("/metrics")
+@router.get("/metrics", **documented("service.metrics", text("text/plain", "lipwright_workers 1.0\n")))
 async def metrics(request: Request) -> Response:
     """How the installation does, as Prometheus reads it. Needs a key unless it is set up otherwise."""
     if not request.app.state.config.metrics_open:

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from lipwright import __version__
 from lipwright.generation.engine import BUILT_IN, GROUP
 from lipwright.service.api.state import TheCaller, TheServices
+from lipwright.service.api.wire import documented, gives
+from lipwright.service.api.wire.service import Model
 from lipwright.service.config import ServiceConfig
 from lipwright.service.orders.accept import model_names
 
@@ -30,7 +32,7 @@ _OF_ALL = ("sync_mode", "active_speaker_detection", "preserve_timing", "backgrou
 _OF_BUILT_IN = ("temperature", "occlusion_detection_enabled")
 
 
-@router.get("/v2/models")
+@router.get("/v2/models", **documented("models.list", gives(Model, many=True)))
 async def list_all(services: TheServices, caller: TheCaller) -> Response:
     """Every name that `model` can have, newest first, with the engine that answers to it and the options it honours."""
     return JSONResponse(await asyncio.to_thread(known_models, services.config))

@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from lipwright.service.api.state import TheCaller
+from lipwright.service.api.wire import documented, gives
+from lipwright.service.api.wire.service import Voice as Shape
 from lipwright.speech.tts import Voice, voices
 
 router = APIRouter(tags=["voices"])
@@ -16,7 +18,7 @@ router = APIRouter(tags=["voices"])
 Json = dict[str, Any]
 
 
-@router.get("/v2/voices")
+@router.get("/v2/voices", **documented("voices.list", gives(Shape, many=True)))
 async def list_all(caller: TheCaller) -> Response:
     """The voices of this machine, with what is missing before one of them can speak.
 

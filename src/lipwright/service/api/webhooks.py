@@ -12,6 +12,9 @@ from lipwright.errors import DeliveryNotFound
 from lipwright.service.answers import moment
 from lipwright.service.api import lists
 from lipwright.service.api.state import TheCaller, TheServices
+from lipwright.service.api.wire import Query, documented, gives
+from lipwright.service.api.wire.service import Delivery as Shape
+from lipwright.service.api.wire.service import FullDelivery, Secret
 from lipwright.service.net.signing import new_secret
 from lipwright.service.services import Services
 from lipwright.service.storage import deliveries
@@ -26,7 +29,7 @@ Json = dict[str, Any]
 PAGE = 50
 
 
-@router.get("/v2/organizations/webhook/secret")
+@router.get("/v2/organizations/webhook/secret", **documented("webhooks.secret", gives(Secret)))
 async def secret(services: TheServices, caller: TheCaller) -> Response:
     """The secret that webhooks of your organisation are signed with."""
 
@@ -37,7 +40,7 @@ async def secret(services: TheServices, caller: TheCaller) -> Response:
     return _private({"secret": await asyncio.to_thread(read)})
 
 
-@router.post("/v2/organizations/webhook/secret/rotate")
+@router.post("/v2/organizations/webhook/secret/rotate", **documented("webhooks.rotate_secret", gives(Secret)))
 async def rotate(services: TheServices, caller: TheCaller) -> Response:
     """Replace the secret. Everything that is sent from now on, repetitions too, is signed with the new one only."""
 
@@ -50,7 +53,21 @@ async def rotate(services: TheServices, caller: TheCaller) -> Response:
     return _private({"secret": await asyncio.to_thread(write)})
 
 
-@router.get("/v2/webhooks/deliveries")
+@router.get(
+    "/v2/webhooks/deliveries",
+    **documented(
+        "webhooks.deliveries",
+        gives(Shape, many=True),
+        query=(
+            Query("generationId", "Only those that tell of this generation."),
+            Query("batchId", "Only those that tell of this batch."),
+            Query.some_of("status", STATUSES),
+            Query.whole("limit", 1, 100, PAGE),
+            Query("cursor", "The id of the last one of the page before."),
+        ),
+        errors=("generation_input_validation_failed",),
+    ),
+)
 async def list_all(request: Request, services: TheServices, caller: TheCaller) -> Response:
     """Deliveries, newest first, a page at a time; the id of the last one is the next `cursor`."""
     limit = lists.whole(request, "limit", 1, 100, PAGE) or PAGE
@@ -70,14 +87,20 @@ async def list_all(request: Request, services: TheServices, caller: TheCaller) -
     return JSONResponse([told(row) for row in await asyncio.to_thread(read)])
 
 
-@router.get("/v2/webhooks/deliveries/{delivery_id}")
+@router.get(
+    "/v2/webhooks/deliveries/{delivery_id}",
+    **documented("webhooks.delivery", gives(FullDelivery), errors=("delivery_not_found",)),
+)
 async def get(delivery_id: str, services: TheServices, caller: TheCaller) -> Response:
     """One delivery, with the body exactly as it is sent."""
     row = await asyncio.to_thread(_row, services, caller, delivery_id)
     return JSONResponse({**told(row), "body": row.body})
 
 
-@router.post("/v2/webhooks/deliveries/{delivery_id}/redeliver")
+@router.post(
+    "/v2/webhooks/deliveries/{delivery_id}/redeliver",
+    **documented("webhooks.redeliver", gives(Shape, 202), errors=("delivery_not_found",)),
+)
 async def redeliver(delivery_id: str, services: TheServices, caller: TheCaller) -> Response:
     """Send it again, at once and, if it is not taken, as often as the first time; with the same `webhook-id`.
 

@@ -18,7 +18,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from lipwright.service.api import errors
 from lipwright.service.api.files import router
+from lipwright.service.config import ServiceConfig
 from lipwright.service.storage.links import Links
 from lipwright.service.storage.objects import Objects
 from lipwright.service.storage.opening import open_objects
@@ -57,7 +59,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     links = Links(objects, b"s" * 32, "http://lips.test")
     app = FastAPI()
     app.include_router(router)
-    app.state.objects, app.state.links = objects, links
+    errors.install(app)
+    app.state.objects, app.state.links, app.state.config = objects, links, ServiceConfig(data_dir=tmp_path)
     return Site(objects, links, app)
 
 
@@ -155,6 +158,7 @@ async def test_a_link_that_allows_nothing_is_forbidden(site: Site) -> None:
         answer = await site.ask(method, url, {"Content-Type": "video/mp4"}, b"x" if method == "PUT" else None)
         body = answer.json()
         assert isinstance(body.pop("message"), str)
+        assert isinstance(body.pop("suggestion"), str)
         assert body == {"statusCode": 403, "error": "Forbidden", "errorCode": "asset_forbidden"}
         assert answer.status_code == 403
     assert await site.objects.get_bytes("a.mp4", 10) == TEN
