@@ -131,6 +131,17 @@ async def test_an_address_takes_only_what_was_asked_for(api: Api) -> None:
     assert (await register(api, place["url"], "VIDEO")).json()["errorCode"] == "uploaded_file_not_found"
 
 
+async def test_a_file_of_gigabytes(api: Api) -> None:
+    size = 5 << 30
+    body = {"fileName": "a.mp4", "contentType": "video/mp4", "size": size}
+    place = await api.http.post("/v2/assets/upload", json=body)
+    assert place.status_code == 201, place.text
+    asset = row(api, size=1)
+    api.add(asset)
+    changed = await api.http.patch(f"/v2/assets/{asset.id}", json={"size": size})
+    assert changed.json()["size"] == size
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -415,6 +426,7 @@ async def test_what_can_be_changed(api: Api) -> None:
         ({"visibility": "user"}, ["visibility"]),
         ({"durationSeconds": -1}, ["durationSeconds"]),
         ({"size": 1.5}, ["size"]),
+        ({"size": 10**19}, ["size"]),
         ({"width": True}, ["width"]),
         ({"format": "f" * 33}, ["format"]),
         ({"name": 1, "height": "x"}, ["name", "height"]),

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from lipwright.errors import AssetInUse, AssetNotFound, RequestError
 from lipwright.service.api import lists, registering
-from lipwright.service.api.small import asked, choice, line, read_fields, refuse_faults
+from lipwright.service.api.small import asked, byte_count, choice, line, read_fields, refuse_faults
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
 from lipwright.service.api.wire import BODY_ERRORS, Query, documented, gives, json_body
 from lipwright.service.api.wire.files import Asset as Shape
@@ -198,7 +198,7 @@ def _changes(fields: Fields) -> Json:
         "visibility": choice(fields, "visibility", VISIBILITIES),
         "format": form,
         "duration_seconds": None if seconds is None else float(seconds),
-        "size": fields.whole("size"),
+        "size": byte_count(fields, "size"),
         "width": fields.whole("width"),
         "height": fields.whole("height"),
     }

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import delete
 
 from lipwright.errors import AssetTypeMismatch, FileTooLarge, LipwrightError
-from lipwright.service.api.small import choice, line, refuse_faults
+from lipwright.service.api.small import byte_count, choice, line, refuse_faults
 from lipwright.service.api.uploads import described, looked_at, safe_name
 from lipwright.service.orders.accept import owned
 from lipwright.service.services import Services
@@ -80,11 +80,9 @@ async def hand_out(services: Services, organisation: str, fields: Fields) -> Jso
         RequestError: the body is not valid. FileTooLarge.
     """
     name, kind = line(fields, "file_name", needed=True), line(fields, "content_type", needed=True)
-    size = fields.whole("size")
+    size = byte_count(fields, "size", 1)
     if kind is not None and not _MEDIA_TYPE.fullmatch(kind):
         fields.fault("content_type", f"must be a media type such as video/mp4, not {kind[:40]!r}.")
-    if size == 0:
-        fields.fault("size", "must be the size of the file in bytes, 1 or more, not 0.")
     refuse_faults(fields.faults)
     most = services.config.max_upload
     if size is not None and size > most:

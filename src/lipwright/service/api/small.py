@@ -9,7 +9,7 @@ from fastapi import Request
 from lipwright.errors import Fault, RequestError
 from lipwright.service.api.bodies import read_json
 from lipwright.service.config import ServiceConfig
-from lipwright.timeline.fields import Fields, camel, shown
+from lipwright.timeline.fields import Fields, camel, finite, shown
 
 LONGEST_NAME = 255
 
@@ -59,6 +59,17 @@ def choice(fields: Fields, key: str, allowed: Sequence[str], *, needed: bool = F
         fields.fault(key, f"must be one of {', '.join(allowed)}, not {shown(raw)}.")
         return None
     return str(raw)
+
+
+def byte_count(fields: Fields, key: str, low: int = 0) -> int | None:
+    """A number of bytes, which may be larger than any time or frame number; None if it is not there."""
+    raw = fields.raw(key)
+    number = finite(raw)
+    if number is not None and number.denominator == 1 and number >= low:
+        return int(number)
+    if raw is not None:
+        fields.fault(key, f"must be a number of bytes, {low} or more, not {shown(raw)}.")
+    return None
 
 
 def asked(request: Request, key: str) -> str | None:
