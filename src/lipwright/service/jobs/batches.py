@@ -32,8 +32,11 @@ from lipwright.service.storage.tables import Batch, BatchRow
 
 _log = logging.getLogger(__name__)
 
-PATIENCE = 10.0
-"""Seconds after which `advance` leaves what is left to the next call: its callers have other things to do."""
+HURRY, PATIENCE = 1.0, 10.0
+"""Seconds after which lines that cannot be created are left to the next call: where somebody waits, and in the upkeep.
+
+Asking whether the addresses of a line answer can take seconds more, once.
+"""
 
 _SPACE = UUID("6c697077-7269-4768-8462-617463680000")
 
@@ -52,19 +55,19 @@ class _Taken(Exception):
     """The line is not to be created (any more)."""
 
 
-async def moved(services: Services, batch: str | None) -> None:
+async def moved(services: Services, batch: str | None, patience: float = HURRY) -> None:
     """`advance` for callers whose own work must not fail with it; None is a generation without a batch."""
     if batch is None:
         return
     try:
-        await advance(services, batch)
+        await advance(services, batch, patience)
     except Exception:
         _log.exception("batch %s could not be moved along; the upkeep tries again", batch)
 
 
-async def advance(services: Services, batch: str) -> None:
+async def advance(services: Services, batch: str, patience: float = PATIENCE) -> None:
     """Do what is next for a batch, if there is anything."""
-    until = asyncio.get_running_loop().time() + PATIENCE
+    until = asyncio.get_running_loop().time() + patience
     while (state := await asyncio.to_thread(_settle, services, batch)) is not None:
         if state.over:
             await _complete(services, state.batch)

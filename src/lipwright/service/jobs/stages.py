@@ -142,7 +142,20 @@ def join(task: Task, listener: Listener) -> Task:
     pieces = [Path(one) for one in task["pieces"]]
     request, output = parse_request(task["request"]), Path(task["output"])
     result = joined(request, Path(task["folder"]), pieces, output, _settings(task), Progress(listener))
-    return {"report": str(result.report_path)}
+    told: Task = {"report": str(result.report_path)}
+    if any(segment.aligned for segment in request.segments):
+        told["excerpt"] = str(_excerpt(result, output.with_name("segments.mp4"), listener))
+    return told
+
+
+def _excerpt(result: Any, path: Path, listener: Listener) -> Path:
+    """Only the ranges that were worked on, for who asked for them in the old way."""
+    from lipwright.generation.excerpt import write_excerpt
+    from lipwright.timeline.grid import Span
+
+    spans = [Span(*(Fraction(str(time)) for time in segment.output)) for segment in result.report.segments]
+    write_excerpt(result.output, [span for span in spans if span.duration > 0], path, Progress(listener))
+    return path
 
 
 def faces(task: Task, listener: Listener) -> Task:

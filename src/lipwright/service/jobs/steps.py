@@ -82,7 +82,7 @@ class Steps:
             first = next(iter(done["spoken"].values()), None)
             spoken = {"speech.wav": folder / "prepared" / first} if first is not None else {}
             if not done["pieces"]:
-                return await self._stored(row, output, Path(done["report"]), spoken)
+                return await self._stored(row, output, done, spoken)
             for name in done["files"]:
                 await self.services.objects.put_file(f"{work_prefix(row)}/prepared/{name}", folder / "prepared" / name)
             keys = {name: f"{work_prefix(row)}/prepared/{path.name}" for name, path in spoken.items()}
@@ -123,7 +123,7 @@ class Steps:
             task |= {"folder": str(await place.prepared(prefix, prepared["files"])), "output": str(output)}
             task["pieces"] = [str(here / files[0]) for files in pieces]
             done = await run_stage("join", task, self._limits, teller)
-            made = await self._stored(row, output, Path(done["report"]), {})
+            made = await self._stored(row, output, done, {})
             return made | {"keys": {**prepared["keys"], **made["keys"]}}
 
         return await self._staged(generation, "join", Teller(self.services.database, generation), work)
@@ -225,9 +225,12 @@ class Steps:
         finally:
             await teller.close()
 
-    async def _stored(self, row: Generation, output: Path, report: Path, more: dict[str, Path]) -> Json:
+    async def _stored(self, row: Generation, output: Path, done: Json, more: dict[str, Path]) -> Json:
         """Put what a child made into the store, under names that do not last."""
+        report = Path(done["report"])
         files = {"output.mp4": output, "report.json": report, **more}
+        if done.get("excerpt"):
+            files["segments.mp4"] = Path(done["excerpt"])
         keys = {name: f"{work_prefix(row)}/{name}" for name in files}
         document = json.loads(await asyncio.to_thread(report.read_text, "utf-8"))
         for name, path in files.items():

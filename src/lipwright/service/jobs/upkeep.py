@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from lipwright.service.jobs.batches import moved
+from lipwright.service.jobs.batches import PATIENCE, moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders.removal import remove_asset_file, remove_batch, remove_generation
@@ -86,7 +86,7 @@ class Upkeep:
         for number, batch in enumerate(random.sample(waiting, len(waiting))):
             if time.monotonic() > until:
                 return number
-            await moved(self._services, batch)
+            await moved(self._services, batch, PATIENCE)
         return len(waiting)
 
     async def retire(self) -> int:

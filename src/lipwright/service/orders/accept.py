@@ -8,6 +8,7 @@ second; if the process dies in between, the upkeep of any worker asks again.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from lipwright.errors import (
     AssetNotFound,
     AssetTypeMismatch,
     AudioInaccessible,
+    BoxesInaccessible,
     Fault,
     ImageInaccessible,
     MediaError,
@@ -160,7 +162,7 @@ async def find_inputs(services: Services, organisation: str, body: Json) -> Json
     Raises:
         AssetNotFound, AssetTypeMismatch, MediaError: of the first input (in the order given) that cannot be used.
     """
-    kept: Json = {**body, "input": [dict(item) if isinstance(item, dict) else item for item in entries(body)]}
+    kept: Json = {**copy.deepcopy(body), "input": [_without_key(item) for item in entries(body)]}
     found = await asyncio.gather(
         *(_found(services, organisation, item, index) for index, item in enumerate(kept["input"])),
         return_exceptions=True,
@@ -170,9 +172,17 @@ async def find_inputs(services: Services, organisation: str, body: Json) -> Json
             raise outcome
         kept["input"][index] |= outcome
     for choice, name, path in boxes_urls(kept):
-        if services.links.key_of(choice[name]) is None:
+        key = services.links.key_of(choice[name])
+        if key is None:
             await services.fetcher.head(choice[name], field=path, kind="boxes")
+        elif not owned(key, organisation) or await services.objects.head(key) is None:
+            raise BoxesInaccessible(field=path)
     return kept
+
+
+def _without_key(item: Any) -> Any:
+    """An input as the client gave it, without what only we may say: which object of ours it is."""
+    return {name: value for name, value in item.items() if name != "key"} if isinstance(item, dict) else item
 
 
 async def _found(services: Services, organisation: str, item: Json, index: int) -> Json:
