@@ -9,14 +9,15 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lipwright.faces import cache as cache_module
-from lipwright.faces.analysis import merge_ranges, subtract_ranges
+from lipwright.faces.analysis import analysed, merge_ranges, subtract_ranges
 from lipwright.faces.cache import FaceCache, analysis_key, file_digest
-from lipwright.faces.rows import RowFile, map_rows
+from lipwright.faces.rows import ROW, RowFile, map_rows
 from lipwright.faces.store import Draft, Store, scratch_store
 from lipwright.faces.tracks import TrackerSettings
 
@@ -150,3 +151,25 @@ def test_the_longest_unused_entries_make_room(tmp_path: Path) -> None:
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIPWRIGHT_CACHE_DIR", str(tmp_path / "here"))
     assert FaceCache().folder == tmp_path / "here" / "faces"
+
+
+def test_a_store_takes_from_another_what_ranges_need(tmp_path: Path) -> None:
+    one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
+    for start, stop in ((0, 10), (10, 20), (40, 50)):
+        with one.new_piece(start, stop) as draft:
+            rows = RowFile(draft.path / "00000.rows")
+            for frame in range(start, stop):
+                row = np.zeros((), ROW)
+                row["frame"], row["crop"], row["presence"] = frame, (50, 50, 40, 0), 1.0
+                rows.add(row)
+            rows.flush()
+            draft.finish((100, 80), [start + 5])
+    other.copy_from(one, [(12, 18)])
+    # The piece that ends where a needed one begins comes along for its cuts; the one far off does not.
+    assert [(piece.start, piece.stop, piece.cuts) for piece in other.pieces()] == [(0, 10, (5,)), (10, 20, (15,))]
+    mine, yours = analysed(one, [(12, 18)]), analysed(other, [(12, 18)])
+    assert mine is not None
+    assert yours is not None
+    assert [track.frames.tolist() for track in yours.tracks] == [track.frames.tolist() for track in mine.tracks]
+    assert (yours.cuts, yours.size) == (mine.cuts, mine.size) == ((15,), (100, 80))
+    assert analysed(other, [(30, 45)]) is None
