@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,7 +25,7 @@ from tests.integration.service.batching import (
 )
 from tests.servers.api import MEDIA, Api, api
 
-from lipwright.errors import OutputError
+from lipwright.errors import OutputError, VideoInaccessible
 from lipwright.service.jobs.batches import advance
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.jobs.upkeep import Upkeep
@@ -194,3 +195,24 @@ async def test_a_store_that_fails_for_a_while_fails_no_row(api: Api, monkeypatch
         assert [row.status for row in rows_of(api, batch)] == ["PENDING"]
     await advance(api.services, batch)
     assert [row.status for row in rows_of(api, batch)] == ["PROCESSING"]
+
+
+async def test_whoever_waits_does_not_wait_for_all_that_cannot_be_reached(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def slow(url: str, **_: Any) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.3)
+        raise VideoInaccessible("The provided video URL is inaccessible.")
+
+    monkeypatch.setattr(api.services.fetcher, "head", slow)
+    batch = await made(api, *(line(api, number) for number in range(12)))
+    first = asked
+    assert AT_ONCE <= first / 2 < 12  # two addresses a line
+    assert (await told(api, batch))["status"] == "PENDING"
+    await Upkeep(Steps(api.services)).move_batches()
+    assert (await told(api, batch))["status"] == "FAILED"
+    assert asked == 24

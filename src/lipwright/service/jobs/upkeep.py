@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 SETTLED = timedelta(seconds=10)
 """Rows younger than this may still be on their way into the queue."""
 
+REMEMBERED = timedelta(days=7)
+"""How long the queue remembers a job that has ended."""
+
 _DEAD = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 _STAGED = 6 * 3600.0
 _BATCHES = 20.0
