@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -41,6 +43,8 @@ from lipwright.service.services import Services, open_services
 
 _log = logging.getLogger(__name__)
 
+THREADS = 32
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -51,6 +55,8 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        # Handlers wait for the database in threads; the default of a few more than there are cores is for computing.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "lipwright-api"))
         parts = services or open_services(config)
         app.state.services, app.state.objects, app.state.links = parts, parts.objects, parts.links
         app.state.answers = Answers(config, parts.links)

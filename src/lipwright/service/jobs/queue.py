@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,10 @@ def faces_workflow(asset: str, number: int) -> str:
     return f"{asset}.faces.{number}"
 
 
+_ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_AT_ONCE = 500
+
+
 class JobQueue(Protocol):
     """Where work goes."""
 
@@ -65,6 +70,10 @@ class JobQueue(Protocol):
 
     def forget(self, ids: list[str]) -> None:
         """Delete what is known of workflows that have ended."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Delete what is known of workflows that ended before then; how many there were."""
         ...
 
     def states(self, ids: list[str]) -> dict[str, str]:
@@ -125,6 +134,22 @@ class DurableQueue:
         """See `JobQueue`."""
         if ids:
             self._client.delete_workflows(ids, delete_children=True)
+
+    def prune(self, before: datetime) -> int:
+        """See `JobQueue`."""
+        count = 0
+        while True:
+            old = self._client.list_workflows(
+                status=list(_ENDED),
+                completed_before=before.isoformat(),
+                limit=_AT_ONCE,
+                load_input=False,
+                load_output=False,
+            )
+            self.forget([one.workflow_id for one in old])
+            count += len(old)
+            if len(old) < _AT_ONCE:
+                return count
 
     def states(self, ids: list[str]) -> dict[str, str]:
         """See `JobQueue`."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from lipwright.service.storage.tables import ApiKey, Generation, now
 
@@ -100,7 +100,10 @@ def with_idempotency_key(session: Session, organisation: str, key: str) -> Gener
 
 def page(session: Session, which: Filter, limit: int | None, after: str | None) -> list[Generation]:
     """Generations, newest first; `after` is the id of the last one seen."""
-    query = which.on(select(Generation)).order_by(Generation.created_at.desc(), Generation.id.desc())
+    # The request is the one column that can be large (boxes for every frame), and no answer shows it.
+    query = which.on(select(Generation).options(defer(Generation.request))).order_by(
+        Generation.created_at.desc(), Generation.id.desc()
+    )
     if after is not None:
         seen = session.get(Generation, after)
         if seen is None or seen.organisation_id != which.organisation:
