@@ -1,4 +1,4 @@
-"""Files for the batch API: 20 lines are the least it takes, so most of them are ones that fail at once."""
+"""Files for the batch API: sync.so takes 20 lines at least, so most of them are ones that fail at once."""
 
 from __future__ import annotations
 

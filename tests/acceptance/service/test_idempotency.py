@@ -52,7 +52,7 @@ def test_a_refused_request_does_not_use_its_key_up(service: Service, plain: dict
     service.cancel(made.json()["id"])
 
 
-@pytest.mark.parametrize("key", ["", " ", "two words", "a/b", "é".encode().decode("latin-1"), "x" * 129])
+@pytest.mark.parametrize("key", ["", "two words", "a/b", "é".encode().decode("latin-1"), "x" * 129])
 def test_malformed_keys(service: Service, plain: dict[str, Any], key: str) -> None:
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     refused = service.http.post("/v2/generate", json=plain, headers=headers)

@@ -190,6 +190,9 @@ class TestList:
     def test_a_single_value(self, service: Service, done: dict[str, Any]) -> None:
         assert ids(listed(service, {"ids": done["id"]})) == [done["id"]]
         assert done["id"] in ids(listed(service, {"status": "COMPLETED"}))
+        # The TypeScript SDK writes every value as JSON, a single one too.
+        assert ids(listed(service, {"ids": json.dumps(done["id"])})) == [done["id"]]
+        assert ids(listed(service, {"ids": done["id"], "status": '"FAILED"'})) == []
 
     def test_an_unknown_status_is_told(self, service: Service) -> None:
         answer = service.http.get("/v2/generations", params={"status": "SLEEPING"})

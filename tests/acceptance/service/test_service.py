@@ -221,8 +221,9 @@ class TestMedia:
     def test_a_page_instead_of_a_video(
         self, service: Service, media: MediaHost, plain: dict[str, Any], name: str
     ) -> None:
+        """Told at once or later, as a file that cannot be read or as an address that gives none."""
         code = service.outcome({**plain, "input": [{"type": "video", "url": media.url(name)}, plain["input"][1]]})
-        assert code == "generation_input_video_invalid"
+        assert code in ("generation_input_video_invalid", "generation_input_video_inaccessible")
 
     def test_a_picture_instead_of_an_audio(self, service: Service, media: MediaHost, plain: dict[str, Any]) -> None:
         audio = {"type": "audio", "url": media.url("portrait.jpg")}

@@ -135,7 +135,14 @@ def test_where_the_segments_are(report: QualityReport, spoken: float) -> None:
 
 def test_the_segment_map(service: Service, job: dict[str, Any], report: QualityReport) -> None:
     told = service.http.get(f"/v2/generations/{job['id']}/segments").json()
-    assert told
+    assert told["id"] == job["id"]
+    assert told["outputDuration"] == job["outputDuration"]
+    for segment, measured in zip(told["segments"], report.segments, strict=True):
+        assert segment["ref"] == measured.ref
+        assert segment["output"] == list(measured.output)
+        assert segment["source"] == list(measured.source)
+        assert segment["audio"] == list(measured.audio)
+        assert segment["face"] == measured.face
 
 
 def test_who_speaks(report: QualityReport) -> None:

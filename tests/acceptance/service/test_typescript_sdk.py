@@ -83,7 +83,9 @@ def test_create_and_estimate_cost(node: Node, service: Service, media: MediaHost
     created = generation(told["created"])
     assert [segment["startTime"] for segment in created["segments"]] == [0, 1.5]
     assert created["outputFileName"] == "ts"
-    assert told["cost"] == [{"estimatedFrameCount": 75, "estimatedGenerationCost": pytest.approx(0, abs=100)}]
+    [cost] = told["cost"]
+    assert cost["estimatedFrameCount"] == 75
+    assert cost["estimatedGenerationCost"] >= 0
     assert told["refused"]["error"] == "BadRequestError"
     assert told["refused"]["body"]["field"] == "segments[0]"
 
@@ -121,7 +123,7 @@ def test_batches(node: Node, service: Service, media: MediaHost, tmp_path: Path,
     audio = {"type": "audio", "url": media.url("line.wav")}
     wrong = {"model": "lipsync-2", "input": [{"type": "video", "url": media.url("missing.mp4")}, audio]}
     (tmp_path / "rows.jsonl").write_bytes(lines(wrong, wrong))
-    (tmp_path / "broken.jsonl").write_bytes(lines(wrong, wrong, count=2))
+    (tmp_path / "broken.jsonl").write_bytes(lines(wrong, wrong) * 2)
     told = node(
         "batch",
         service.url,
@@ -138,7 +140,7 @@ def test_batches(node: Node, service: Service, media: MediaHost, tmp_path: Path,
     assert told["one"]["id"] == told["created"]["id"]
     assert told["created"]["id"] in [one["id"] for one in told["list"]]
     assert told["refused"]["error"] == "BadRequestError"
-    assert told["refused"]["body"]["errorCode"] == "batch_insufficient_records"
+    assert told["refused"]["body"]["errorCode"] == "batch_duplicate_request_id"
     assert told["unknown"]["error"] == "NotFoundError"
     [call] = webhooks.wait("ts-batch", seconds=90)
     assert call.json["id"] == told["created"]["id"]
