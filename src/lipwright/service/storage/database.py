@@ -31,8 +31,8 @@ class Database:
     def __init__(self, url: str, pool: int = 10) -> None:
         """`url` is one for SQLAlchemy; a SQLite file's folder is created."""
         self.url = url
-        options: dict[str, Any] = {"pool_pre_ping": True}
         self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite}
         if self.is_sqlite:
             path = url.removeprefix("sqlite:///")
             Path(path).parent.mkdir(parents=True, exist_ok=True)
