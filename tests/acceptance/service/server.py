@@ -113,7 +113,7 @@ class Service:
         """One more key, as an operator makes it while the server runs."""
         return create_key(self.data, self.settings)
 
-    def tail(self, lines: int = 60) -> str:
+    def tail(self, lines: int = 25) -> str:
         """The end of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 

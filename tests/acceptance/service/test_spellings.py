@@ -173,6 +173,23 @@ def test_explicit_nulls_through_the_sdk(sdk: Sdk, service: Service, inputs: list
     assert created.status == "PENDING"
 
 
+@pytest.mark.parametrize("ranges", [{"segments_secs": [[0, 1], [2.5, 3]]}, {"segments_frames": [[0, 10], [25, 30]]}])
+def test_ranges_of_the_video_as_before_segments(
+    python: Sdk, service: Service, media: MediaHost, ranges: dict[str, Any]
+) -> None:
+    inputs = [Video(url=media.url("long.mp4"), **ranges), Audio(url=media.url("speech.wav"))]
+    created = python(lambda client: client.generations.create(model="lipsync-2", input=inputs))
+    service.cancel(created.id)
+    echo = service.get(created.id)["input"][0]
+    assert {name: echo[name] for name in ranges} == ranges
+    body = raw(media, segments=[SEGMENT])
+    body["input"][0] |= ranges
+    beside = service.post(body)
+    assert beside.status_code == 400
+    assert beside.json()["errorCode"] == "generation_input_segments_invalid"
+    assert beside.json()["field"].startswith("input[0]")
+
+
 def test_unknown_keys_are_ignored(service: Service, media: MediaHost) -> None:
     body = raw(media, somethingNew=1, options={"sync_mode": "loop", "i2v_prompt": "x", "not_yet": [1]})
     body["input"][0]["later"] = True

@@ -16,7 +16,7 @@ const isA = async (name, call) => {
 print({
     one: await sync.generations.get(id),
     arrays: await sync.generations.list({ status: ["COMPLETED", "FAILED"], ids: [id, given.other] }),
-    single: await sync.generations.list({ ids: id }),
+    single: await sync.generations.list({ ids: [id] }),
     none: await sync.generations.list({ status: ["REJECTED"], ids: [id] }),
     models: await sync.models.list(),
     assets: await sync.assets.list({ types: ["VIDEO", "AUDIO"], limit: 2, sortBy: "dateDesc" }),
