@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -28,6 +29,8 @@ def serve(config: ServiceConfig, *, worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT."""
     set_up(config)
     prepare(config)
+    # Uploads that are too large for memory wait on the disk that is meant for it, not in a small /tmp.
+    tempfile.tempdir = str(config.work_dir)
     key = first_key(config)
     print(f"Lipwright serves at {config.base_url}", flush=True)
     if key is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -22,14 +21,13 @@ from lipwright.service.services import Services
 from lipwright.service.storage import assets
 from lipwright.service.storage.access import Caller
 from lipwright.service.storage.assets import NEWEST, SORTS, TYPES, VISIBILITIES, BadCursor, Filter
-from lipwright.service.storage.tables import Asset
+from lipwright.service.storage.tables import Asset, is_id
 from lipwright.timeline.fields import Fields
 
 router = APIRouter(tags=["assets"])
 
 Json = dict[str, Any]
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PAGE = 100
 
 
@@ -170,7 +168,7 @@ def asset_of(services: Services, caller: Caller, asset: str) -> Asset:
     Raises:
         InvalidAssetId: that is no id. AssetNotFound: there is none of that id, or it is somebody else's.
     """
-    if not _ID.fullmatch(asset):
+    if not is_id(asset):
         raise InvalidAssetId(f"{asset[:80]!r} is not the id of an asset.", field="id")
     with services.database.reading() as session:
         row = assets.find(session, caller.organisation, asset)

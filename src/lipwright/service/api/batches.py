@@ -9,7 +9,6 @@ to be sent to wherever that is.
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,13 +34,12 @@ from lipwright.service.orders.accept import check_body
 from lipwright.service.services import Services
 from lipwright.service.storage import batches
 from lipwright.service.storage.access import Caller
-from lipwright.service.storage.tables import Batch, BatchRow, new_id
+from lipwright.service.storage.tables import Batch, BatchRow, is_id, new_id
 
 router = APIRouter(tags=["batches"])
 
 Json = dict[str, Any]
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LINK_GOOD_FOR = timedelta(minutes=10)
 
 
@@ -246,11 +244,11 @@ def _moment(request: Request, *names: str) -> datetime | None:
     try:
         # A plus sign that was not encoded arrives as a space.
         time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    except ValueError:
+        return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise RequestError(
             f"{names[0]} must be a time such as 2024-01-01T00:00:00Z, not {text[:40]!r}.", field=names[0]
         ) from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _lines(services: Services, asked: _Submission) -> list[Line]:
@@ -284,7 +282,7 @@ def _row(services: Services, caller: Caller, batch: str) -> Batch:
         BatchNotFound: there is none of that id, or it is somebody else's.
     """
     row = None
-    if _ID.fullmatch(batch):
+    if is_id(batch):
         with services.database.reading() as session:
             row = batches.find(session, caller.organisation, batch)
     if row is None:
@@ -294,7 +292,7 @@ def _row(services: Services, caller: Caller, batch: str) -> Batch:
 
 def _permitted(services: Services, batch: str, request: Request) -> Batch | None:
     """The batch, if the query holds a permit for its results."""
-    if "signature" not in request.query_params or not _ID.fullmatch(batch):
+    if "signature" not in request.query_params or not is_id(batch):
         return None
     with services.database.reading() as session:
         row = session.get(Batch, batch)

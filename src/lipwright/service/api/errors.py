@@ -6,6 +6,7 @@ in words; `errorCode`, `suggestion` and `field` say what to do. What is a fault 
 
 from __future__ import annotations
 
+import errno
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -170,6 +171,10 @@ async def _parameters(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _log.error("the disk is full in %s %s", request.method, request.url.path)
+        told = body(request, 507, "The service's disk is full.", "generation_infra_storage_error")
+        return JSONResponse(told, 507)
     _log.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
     return JSONResponse(body(request, 500, BY_CODE["internal_error"].message, "internal_error"), 500)
 

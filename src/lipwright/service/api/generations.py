@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from contextlib import aclosing
 from typing import Any
 
@@ -37,13 +36,12 @@ from lipwright.service.services import Services
 from lipwright.service.storage import generations
 from lipwright.service.storage.access import Caller
 from lipwright.service.storage.generations import ENDED, STATUSES, Filter
-from lipwright.service.storage.tables import Asset, Generation
+from lipwright.service.storage.tables import Asset, Generation, is_id
 
 router = APIRouter(tags=["generations"])
 
 Json = dict[str, Any]
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOOK_EVERY = 0.25
 _WAIT_DEFAULT, _WAIT_LOW, _WAIT_HIGH = 5.0, 1.0, 10.0
 
@@ -366,7 +364,7 @@ def owned_row(services: Services, caller: Caller, generation: str) -> Generation
     Raises:
         InvalidGenerationId: that is no id. GenerationNotFound: there is none of that id, or it is somebody else's.
     """
-    if not _ID.fullmatch(generation):
+    if not is_id(generation):
         raise InvalidGenerationId(f"{generation[:80]!r} is not the id of a generation.", field="id")
     with services.database.reading() as session:
         row = generations.find(session, caller.organisation, generation)

@@ -56,9 +56,17 @@ class StageFailure(Exception):
 
 
 async def run_stage(
-    stage: str, task: dict[str, Any], limits: ChildLimits, told: Told | None = None, *, network: bool = False
+    stage: str,
+    task: dict[str, Any],
+    limits: ChildLimits,
+    told: Told | None = None,
+    *,
+    network: bool = False,
+    temporary: Path | None = None,
 ) -> dict[str, Any]:
     """What the stage called `stage` makes of `task`, in a process of its own that is gone when this returns.
+
+    Its temporary files go to `temporary`, the system's folder for them by default.
 
     Raises:
         StageFailure: it failed, crashed, or used more than it may.
@@ -75,7 +83,7 @@ async def run_stage(
         stderr=asyncio.subprocess.PIPE,
         limit=_LONGEST_LINE,
         start_new_session=True,
-        env=environment(limits),
+        env=environment(limits, temporary),
     )
     watch = _Watch(process.pid, limits.memory)
     try:
@@ -160,9 +168,12 @@ def end_process(process: asyncio.subprocess.Process) -> None:
             process.kill()
 
 
-def environment(limits: ChildLimits) -> dict[str, str]:
-    threads = {name: str(limits.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    return {**os.environ, **threads, "PYTHONUNBUFFERED": "1"}
+def environment(limits: ChildLimits, temporary: Path | None = None) -> dict[str, str]:
+    """The environment of a child."""
+    own = {name: str(limits.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    if temporary is not None:
+        own["TMPDIR"] = str(temporary)
+    return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
 
 class _Watch:

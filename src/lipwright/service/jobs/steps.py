@@ -9,6 +9,7 @@ writes down its webhook in the same transaction.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 from collections.abc import Callable
@@ -27,11 +28,13 @@ from lipwright.service.orders.shape import boxes_urls
 from lipwright.service.services import Services, media_limits
 from lipwright.service.storage import deliveries, generations
 from lipwright.service.storage.tables import Generation
+from lipwright.speech.tts import TtsSettings
 
 Json = dict[str, Any]
 
 _log = logging.getLogger(__name__)
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NOTHING = {"code": "generation_unknown_error", "message": known("generation_unknown_error").message}
 
 
@@ -78,7 +81,9 @@ class Steps:
             task = await self._task(place, row, fetched)
             seconds = self.services.config.piece_seconds
             task |= {"folder": str(folder / "prepared"), "output": str(output), "piece_seconds": seconds}
-            done = await run_stage("prepare", task, self._limits, teller, network=_speaks_by_network(row))
+            done = await run_stage(
+                "prepare", task, self._limits, teller, network=_speaks_by_network(row), temporary=folder
+            )
             first = next(iter(done["spoken"].values()), None)
             spoken = {"speech.wav": folder / "prepared" / first} if first is not None else {}
             if not done["pieces"]:
@@ -99,7 +104,9 @@ class Steps:
             output = folder / f"piece-{number}.mp4"
             task = await self._task(place, row, prepared["fetched"])
             task |= {"folder": str(await place.prepared(work_prefix(row), prepared["files"])), "output": str(output)}
-            done = await run_stage("piece", task | {"first": first, "stop": stop}, self._limits, teller)
+            done = await run_stage(
+                "piece", task | {"first": first, "stop": stop}, self._limits, teller, temporary=folder
+            )
             readings = Path(done["readings"])
             for path in (output, readings):
                 await self.services.objects.put_file(f"{work_prefix(row)}/pieces/{path.name}", path)
@@ -122,7 +129,7 @@ class Steps:
             task = await self._task(place, row, prepared["fetched"])
             task |= {"folder": str(await place.prepared(prefix, prepared["files"])), "output": str(output)}
             task["pieces"] = [str(here / files[0]) for files in pieces]
-            done = await run_stage("join", task, self._limits, teller)
+            done = await run_stage("join", task, self._limits, teller, temporary=folder)
             made = await self._stored(row, output, done, {})
             return made | {"keys": {**prepared["keys"], **made["keys"]}}
 
@@ -222,6 +229,10 @@ class Steps:
             return {"error": {"code": failure.code, "message": failure.message}}
         except LipwrightError as error:
             return _failed(error)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            return {"error": {"code": "generation_infra_storage_error", "message": "The service's disk is full."}}
         finally:
             await teller.close()
 
@@ -292,7 +303,8 @@ def _is_remote(item: Json) -> bool:
 def _speaks_by_network(row: Generation) -> bool:
     """Whether the child has to reach the text-to-speech service."""
     providers = [item.get("provider") for item in row.request["input"] if isinstance(item.get("provider"), dict)]
-    return any(provider.get("name", "elevenlabs") == "elevenlabs" for provider in providers if provider)
+    asked = any(provider.get("name", "elevenlabs") == "elevenlabs" for provider in providers if provider)
+    return asked and bool(TtsSettings.from_environment().api_key)
 
 
 class _FileSink:

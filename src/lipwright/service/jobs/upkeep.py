@@ -21,7 +21,7 @@ from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders.removal import remove_asset_file, remove_batch, remove_generation
 from lipwright.service.storage import batches, deliveries, generations
-from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation, Organisation, Upload, now
+from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation, Organisation, Upload, is_id, now
 
 _log = logging.getLogger(__name__)
 
@@ -174,12 +174,16 @@ class Upkeep:
             return [row.key for row in old if row.key not in used]
 
     def _is_over(self, name: str) -> bool:
-        """Whether the work folder `name` belongs to a generation that has ended (or never was)."""
+        """Whether the work folder `name` belongs to a generation that has ended.
+
+        Folders of other names (uploads being looked at, searches for faces) are over when nobody touched them for long.
+        """
+        if not is_id(name):
+            folder = self._services.config.work_dir / name
+            return folder.is_dir() and time.time() - folder.stat().st_mtime > _STAGED
         with self._services.database.reading() as session:
             row = session.get(Generation, name)
-            return (row is None and not name.startswith("faces-")) or (
-                row is not None and row.status in generations.ENDED
-            )
+            return row is None or row.status in generations.ENDED
 
 
 def _is_idle(delivery: Delivery) -> bool:

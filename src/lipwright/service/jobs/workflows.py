@@ -9,9 +9,11 @@ Changing the order or number of steps changes what is remembered: raise `queue.S
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NotRequired, TypedDict
 
 from dbos import DBOS, SetWorkflowID
+from sqlalchemy.exc import OperationalError
 
 from lipwright.service.jobs import delivering
 from lipwright.service.jobs.faces import find_faces
@@ -20,6 +22,24 @@ from lipwright.service.jobs.steps import Steps
 from lipwright.service.services import Services
 
 Json = dict[str, Any]
+
+
+class Again(TypedDict):
+    """How often a step is tried again."""
+
+    retries_allowed: bool
+    max_attempts: int
+    interval_seconds: float
+    backoff_rate: float
+    should_retry: NotRequired[Callable[[BaseException], bool]]
+
+
+PATIENT: Again = {"retries_allowed": True, "max_attempts": 8, "interval_seconds": 1.0, "backoff_rate": 2.0}
+"""For the steps that end a job: whatever is wrong, a database or a store may be there again within two minutes."""
+
+AGAIN: Again = {**PATIENT, "should_retry": lambda error: isinstance(error, OperationalError)}
+"""For the others: what goes wrong for a reason of the job's own is returned, and only a database that is away is worth
+doing the work again."""
 
 _steps: Steps | None = None
 
@@ -37,43 +57,43 @@ def steps() -> Steps:
     return _steps
 
 
-@DBOS.step()
+@DBOS.step(**AGAIN)
 async def begin(generation: str) -> Json:
     """See `Steps.begin`."""
     return await steps().begin(generation)
 
 
-@DBOS.step(preemptible=True)
+@DBOS.step(preemptible=True, **AGAIN)
 async def gather(generation: str) -> Json:
     """See `Steps.gather`."""
     return await steps().gather(generation)
 
 
-@DBOS.step(preemptible=True)
+@DBOS.step(preemptible=True, **AGAIN)
 async def prepare(generation: str, fetched: Json) -> Json:
     """See `Steps.prepare`."""
     return await steps().prepare(generation, fetched)
 
 
-@DBOS.step(preemptible=True)
+@DBOS.step(preemptible=True, **AGAIN)
 async def render_piece(generation: str, number: int, prepared: Json) -> Json:
     """See `Steps.piece`."""
     return await steps().piece(generation, number, prepared)
 
 
-@DBOS.step(preemptible=True)
+@DBOS.step(preemptible=True, **AGAIN)
 async def join(generation: str, prepared: Json, pieces: list[list[str]]) -> Json:
     """See `Steps.join`."""
     return await steps().join(generation, prepared, pieces)
 
 
-@DBOS.step(retries_allowed=True, max_attempts=8, interval_seconds=1, backoff_rate=2)
+@DBOS.step(**PATIENT)
 async def finish(generation: str, made: Json) -> Json:
     """See `Steps.finish`."""
     return await steps().finish(generation, made)
 
 
-@DBOS.step(retries_allowed=True, max_attempts=8, interval_seconds=1, backoff_rate=2)
+@DBOS.step(**PATIENT)
 async def fail(generation: str, error: Json) -> Json:
     """See `Steps.fail`."""
     return await steps().fail(generation, error)
@@ -149,7 +169,7 @@ async def delivery(identity: str) -> Json:
     return {"delivered": False}
 
 
-@DBOS.step(preemptible=True)
+@DBOS.step(preemptible=True, **AGAIN)
 async def look_for_faces(asset: str) -> Json:
     """See `lipwright.service.jobs.faces`."""
     return await find_faces(steps().services, asset)

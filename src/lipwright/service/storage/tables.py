@@ -7,6 +7,7 @@ here needs a migration (`python -m lipwright.service.storage.migrate new "what c
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,9 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -55,6 +59,11 @@ class Table(DeclarativeBase):
 
     metadata = MetaData(naming_convention=CONVENTION)
     type_annotation_map = {datetime: Moment, str: Text, dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger}  # noqa: RUF012 (SQLAlchemy's way)
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` could be an identifier of ours."""
+    return _ID.fullmatch(text) is not None
 
 
 class Organisation(Table):
