@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -190,7 +191,11 @@ async def read_form(request: Request, config: ServiceConfig) -> FormData:
         RequestError: it is malformed. HTTPException: 408, 413.
     """
     most = FILES * config.max_upload + PARTS * config.max_text_part
-    parser = MultiPartParser(
+    _, told = parse_options_header(request.headers.get("content-type", ""))
+    charset = told.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in ("utf-8", "utf8"):  # some of Python's make characters that no database takes
+        raise RequestError(f"The charset of the body is {charset[:40]!r}; it has to be utf-8.", field="Content-Type")
+    parser = _Parser(
         Headers(raw=request.headers.raw),
         pieces(request, config, most),
         max_files=FILES,
@@ -198,7 +203,7 @@ async def read_form(request: Request, config: ServiceConfig) -> FormData:
         max_part_size=config.max_text_part,
     )
     try:
-        return await parser.parse()
+        return await parser.whole()
     except MultiPartException as error:
         too_much = "Too many" in error.message or "exceeded" in error.message
         if too_much:
@@ -206,6 +211,29 @@ async def read_form(request: Request, config: ServiceConfig) -> FormData:
         raise RequestError(f"The multipart body cannot be read: {error.message}", field="body") from None
     except (KeyError, ValueError, AssertionError) as error:
         raise RequestError(f"The multipart body cannot be read: {error}.", field="body") from None
+
+
+class _Parser(MultiPartParser):
+    """Notices a body that ends too early, which would else be taken for a shorter one."""
+
+    _ended = False
+
+    def on_end(self) -> None:
+        """The last boundary came."""
+        self._ended = True
+
+    async def whole(self) -> FormData:
+        """The parts.
+
+        Raises:
+            MultiPartException: the body is malformed, or not all of it came.
+        """
+        form = await self.parse()
+        if not self._ended:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it ends before its last boundary.")
+        return form
 
 
 async def _multipart(request: Request, config: ServiceConfig) -> Body:
@@ -242,8 +270,9 @@ async def _multipart(request: Request, config: ServiceConfig) -> Body:
             faults.append(Fault(name, error.message))
     if inputs:
         body["input"] = inputs
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile) and (faults or files.get(name) is not value):
+            await value.close()
     if faults:
-        for file in files.values():
-            await file.close()
         raise RequestError.of(faults)
     return Body(body, files)
