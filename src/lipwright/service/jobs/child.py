@@ -9,6 +9,7 @@ the kernel sees to it as well.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -49,12 +50,20 @@ def answer(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
         told = [{"field": one.field, "message": one.message, "code": one.code} for one in faults]
         fields = {"code": error.code, "message": error.message, "field": error.field, "faults": told}
         return {"error": fields | {"suggestion": error.suggestion, "status": error.status}}
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return {"error": {"code": "generation_infra_storage_error", "message": "The service's disk is full."}}
+        return _unexpected(error)
     except MemoryError:
         return {"error": {"code": "generation_infra_resource_exhausted", "message": "The memory ran out."}}
     except Exception as error:
-        logging.getLogger(__name__).exception("the stage failed")
-        said = f"Something went wrong inside Lipwright ({type(error).__name__})."
-        return {"error": {"code": "generation_pipeline_failed", "message": said}}
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> dict[str, Any]:
+    logging.getLogger(__name__).error("the stage failed", exc_info=error)
+    said = f"Something went wrong inside Lipwright ({type(error).__name__})."
+    return {"error": {"code": "generation_pipeline_failed", "message": said}}
 
 
 class Teller:
