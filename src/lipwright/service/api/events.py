@@ -22,7 +22,10 @@ from lipwright.service.api import errors
 from lipwright.service.api.generations import owned_row
 from lipwright.service.api.state import TheAnswers, TheCaller, TheServices
 from lipwright.service.api.watching import EVERY, Gone, Watches
-from lipwright.service.api.wire import documented, text
+from lipwright.service.api.wire import documented, stream
+from lipwright.service.api.wire.base import Error
+from lipwright.service.api.wire.generations import Generation as Shape
+from lipwright.service.api.wire.generations import Progress
 from lipwright.service.storage.generations import ENDED
 from lipwright.service.storage.tables import Generation
 
@@ -46,7 +49,7 @@ data: {"id":"...","status":"COMPLETED"}
     "/v2/generations/{generation_id}/events",
     **documented(
         "generations.events",
-        text("text/event-stream", _EXAMPLE),
+        stream(_EXAMPLE, progress=Progress, end=Shape, error=Error),
         errors=("invalid_generation_id", "generation_not_found"),
     ),
 )

@@ -99,7 +99,7 @@ async def read_file(key: str, request: Request) -> Response:
         bare(200, "Stored."),
         body={"*/*": {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes)"}},
         query=_SIGNATURE,
-        errors=("asset_forbidden", "request_timeout", "request_too_large"),
+        errors=("asset_forbidden", "not_found", "request_timeout", "request_too_large"),
         keyed=False,
     ),
 )

@@ -21,6 +21,7 @@ from lipwright.service.api.wire.documented import (
     file_body,
     gives,
     json_body,
+    stream,
     text,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "file_body",
     "gives",
     "json_body",
+    "stream",
     "text",
 ]

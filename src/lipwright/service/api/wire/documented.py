@@ -78,10 +78,20 @@ def gives(
     return Answer(status, says or HTTPStatus(status).phrase, _json(shape, many), _headers(headers or {}))
 
 
-def text(media_type: str, example: str, status: int = 200, says: str = "", **headers: str) -> Answer:
+def text(media_type: str, example: str, status: int = 200, says: str = "") -> Answer:
     """An answer of text."""
     content = {media_type: {"schema": {"type": "string"}, "example": example}}
-    return Answer(status, says or HTTPStatus(status).phrase, content, _headers(headers))
+    return Answer(status, says or HTTPStatus(status).phrase, content)
+
+
+def stream(example: str, **events: Schema) -> Answer:
+    """An answer of server-sent events, each with JSON of its own shape."""
+    shapes = [schema_of(shape) for shape in events.values()]
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": shapes}}
+    schema = {"type": "object", "properties": {"event": {"type": "string", "enum": list(events)}, "data": data}}
+    return Answer(
+        200, "Events, until the stream closes.", {"text/event-stream": {"schema": schema, "example": example}}
+    )
 
 
 def bare(status: int, says: str, **headers: str) -> Answer:
