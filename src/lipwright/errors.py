@@ -8,6 +8,7 @@
     |   |-- TextLengthExceeded          400  generation_text_length_exceeded
     |   |-- VoiceNotFound               400  voice_not_found
     |   |-- UnsupportedModel            400  generation_unsupported_model
+    |   |-- TooManyVisual               400  generation_input_too_many_visual
     |   |-- InvalidIdempotencyKey       400  INVALID_IDEMPOTENCY_KEY
     |   `-- IdempotencyKeyReused        409  IDEMPOTENCY_KEY_REUSED
     |-- MediaError                      422  generation_input_video_invalid
@@ -142,6 +143,12 @@ class UnsupportedModel(RequestError):
     """There is no such model."""
 
     code = "generation_unsupported_model"
+
+
+class TooManyVisual(RequestError):
+    """There is more than one video or image."""
+
+    code = "generation_input_too_many_visual"
 
 
 class InvalidIdempotencyKey(RequestError):

@@ -52,7 +52,7 @@ class Answers:
             "createdAt": moment(row.created_at),
             "status": row.status,
             "model": row.model,
-            "input": row.echo.get("input") or [],
+            "input": [self._input(item) for item in row.echo.get("input") or []],
             "options": row.echo.get("options"),
             "segments": row.echo.get("segments"),
             "webhookUrl": row.webhook_url,
@@ -73,6 +73,12 @@ class Answers:
         if progress:
             answer["progress"] = self.progress(row)
         return answer
+
+    def _input(self, item: Any) -> Any:
+        """An input as it is repeated: one that is an object of ours has a link that can be followed."""
+        if not isinstance(item, dict) or "key" not in item:
+            return item
+        return {**{name: value for name, value in item.items() if name != "key"}, "url": self.link(item["key"])}
 
     def progress(self, row: Generation) -> Json:
         """How far a generation is: percent, phase, frames, and the seconds that are left as far as can be told."""

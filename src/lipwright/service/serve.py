@@ -45,6 +45,7 @@ def serve(config: ServiceConfig, *, worker: bool = True) -> None:
             create_app(config),
             host=config.host,
             port=config.port,
+            root_path=config.root_path,
             log_config=None,
             access_log=False,
             timeout_keep_alive=75,

@@ -71,7 +71,6 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         title="Lipwright",
         version=__version__,
         lifespan=lifespan,
-        root_path=config.root_path,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

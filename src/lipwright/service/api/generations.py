@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -36,7 +37,7 @@ from lipwright.service.services import Services
 from lipwright.service.storage import generations
 from lipwright.service.storage.access import Caller
 from lipwright.service.storage.generations import ENDED, STATUSES, Filter
-from lipwright.service.storage.tables import Asset, Generation, is_id
+from lipwright.service.storage.tables import Asset, Generation, is_id, new_id
 
 router = APIRouter(tags=["generations"])
 
@@ -85,35 +86,37 @@ async def create(request: Request, services: TheServices, answers: TheAnswers, c
     body = await read_body(request, services.config)
     try:
         key = idempotency.key_of(request.headers.getlist("idempotency-key"), await _fingerprint(body))
-        row, replayed = await _order(services, caller, body, key, request.headers.get("x-sync-source"))
+        order = Order(body.json, request.headers.get("x-sync-source"), key=key, answer=answers.generation)
+        row, replayed = await _order(services, caller, order, body)
     finally:
         await body.close()
-    headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if replayed:
-        return JSONResponse((row.result or {}).get("created") or answers.generation(row), 201, headers)
-    return JSONResponse(answers.generation(row), 201, headers)
+        first = (row.result or {}).get("created") or answers.generation(row)
+        return JSONResponse(first, 201, {"Idempotency-Replayed": "true"})
+    return JSONResponse(answers.generation(row), 201)
 
 
-async def _order(
-    services: Services, caller: Caller, body: Body, key: idempotency.Key | None, source: str | None
-) -> tuple[Generation, bool]:
+async def _order(services: Services, caller: Caller, order: Order, body: Body) -> tuple[Generation, bool]:
     """The generation that was created, or the one that was before."""
-    if key is not None:
-        before = await asyncio.to_thread(_before, services, caller, key)
+    if order.key is not None:
+        before = await asyncio.to_thread(_before, services, caller, order.key)
         if before is not None:
             return before, True
     stand_in = {kind: f"upload:{kind}" for kind in body.files}
     check_body(services, with_files(body.json, stand_in))  # before files are looked at and stored
     assets: dict[str, Asset] = {}
+    identity = new_id()
     try:
         for kind, file in body.files.items():
             assets[kind] = await asset_of_upload(services, caller.organisation, kind, file)
         await asyncio.to_thread(_keep, services, list(assets.values()))
         urls = {kind: services.links.reference(asset.key) for kind, asset in assets.items()}
-        order = Order(with_files(body.json, urls), source, [asset.id for asset in assets.values()], key)
+        own = [asset.id for asset in assets.values()]
+        order = replace(order, body=with_files(body.json, urls), own_assets=own, generation=identity)
         return await accept(services, caller, order), False
     except BaseException as error:
-        await asyncio.shield(_discard(services, list(assets.values())))
+        if not await asyncio.shield(asyncio.to_thread(_exists, services, identity)):
+            await asyncio.shield(_discard(services, list(assets.values())))
         if isinstance(error, idempotency.Replayed):
             return await asyncio.to_thread(owned_row, services, caller, error.generation), True
         raise
@@ -141,6 +144,11 @@ def _before(services: Services, caller: Caller, key: idempotency.Key) -> Generat
         except idempotency.Replayed as replayed:
             return session.get(Generation, replayed.generation)
         return None
+
+
+def _exists(services: Services, generation: str) -> bool:
+    with services.database.reading() as session:
+        return session.get(Generation, generation) is not None
 
 
 def _keep(services: Services, assets: list[Asset]) -> None:

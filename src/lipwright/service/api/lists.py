@@ -24,11 +24,13 @@ def listed(request: Request, *names: str) -> list[str] | None:
         return None
     values: list[str] = []
     for text in given:
-        if text.lstrip().startswith("["):
+        if text.lstrip().startswith(("[", '"')):
             try:
                 items = json.loads(text)
             except (ValueError, RecursionError):
                 items = None
+            if isinstance(items, str):  # what the TypeScript SDK makes of a single value
+                items = [items]
             if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
                 raise RequestError(f"{names[0]} must be a list of strings, not {text[:80]!r}.", field=names[0])
             values += items

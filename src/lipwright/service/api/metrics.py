@@ -40,6 +40,9 @@ router = APIRouter(tags=["service"])
 _KEPT = 2.0
 """Seconds for which what was read from the databases is told again."""
 
+_ENDED_KEPT = 30.0
+"""The same for counts of what has ended, which are of most of the rows there are."""
+
 _FOLDER_EVERY = 300.0
 """Seconds after which the data folder is measured again."""
 
@@ -71,6 +74,8 @@ class Installation(Collector):
         self._lock = threading.Lock()
         self._read_at = -_KEPT
         self._read: list[Metric] = []
+        self._ended_at = -_ENDED_KEPT
+        self._ended: tuple[dict[str, int], dict[str, int]] = {}, {}
 
     def describe(self) -> list[Metric]:
         """Nothing, which spares a look at the databases when this is registered."""
@@ -90,7 +95,11 @@ class Installation(Collector):
 
     def _tables(self) -> Iterator[Metric]:
         with self._services.database.reading() as session:
-            counts = dict.fromkeys(generations.STATUSES, 0) | _counted(session, Generation)
+            if time.monotonic() - self._ended_at >= _ENDED_KEPT:
+                delivered = (deliveries.DELIVERED, deliveries.FAILED)
+                self._ended = _counted(session, Generation, generations.ENDED), _counted(session, Delivery, delivered)
+                self._ended_at = time.monotonic()
+            counts = _counted(session, Generation, generations.ACTIVE) | self._ended[0]
             yield _by("lipwright_generations", "Generations by status.", "status", counts)
             query = (
                 select(Generation.api_key_id, func.count())
@@ -99,7 +108,7 @@ class Installation(Collector):
             )
             keys = {key[:_PREFIX]: count for key, count in session.execute(query)}
             yield _by("lipwright_key_active_generations", "Generations in work by API key (its id).", "key", keys)
-            sent = dict.fromkeys(deliveries.STATUSES, 0) | _counted(session, Delivery)
+            sent = _counted(session, Delivery, (deliveries.PENDING,)) | self._ended[1]
             yield _by("lipwright_webhook_deliveries", "Webhook deliveries by status.", "status", sent)
             at = self._services.database.clock(session)
             since = at - self._services.config.dead_after_seconds
@@ -163,10 +172,10 @@ def _bytes_in(path: Path | str) -> int:
     return total
 
 
-def _counted(session: Session, table: type[Generation] | type[Delivery]) -> dict[str, int]:
-    """How many rows have which status."""
-    query = select(table.status, func.count()).group_by(table.status)
-    return {row[0]: row[1] for row in session.execute(query)}
+def _counted(session: Session, table: type[Generation] | type[Delivery], statuses: tuple[str, ...]) -> dict[str, int]:
+    """How many rows have each of these statuses."""
+    query = select(table.status, func.count()).where(table.status.in_(statuses)).group_by(table.status)
+    return dict.fromkeys(statuses, 0) | {row[0]: row[1] for row in session.execute(query)}
 
 
 def _by(name: str, said: str, label: str, values: dict[str, int] | dict[str, float]) -> Metric:

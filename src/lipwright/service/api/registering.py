@@ -20,8 +20,9 @@ from sqlalchemy import delete
 
 from lipwright.errors import AssetTypeMismatch, FileTooLarge, LipwrightError
 from lipwright.service.api.small import byte_count, choice, line, refuse_faults
-from lipwright.service.api.uploads import described, looked_at, safe_name
+from lipwright.service.api.uploads import described, looked_at
 from lipwright.service.orders.accept import owned
+from lipwright.service.orders.shape import safe_name
 from lipwright.service.services import Services
 from lipwright.service.storage import assets
 from lipwright.service.storage.objects import Stored

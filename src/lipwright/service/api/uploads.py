@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from starlette.datastructures import UploadFile
 from lipwright.errors import AssetTypeMismatch, AudioInvalid, MediaError
 from lipwright.service.jobs.children import StageFailure
 from lipwright.service.orders.accept import ASSET_TYPES
+from lipwright.service.orders.shape import safe_name
 from lipwright.service.services import Services
 from lipwright.service.storage.tables import Asset, new_id
 
@@ -98,12 +98,6 @@ def described(facts: dict[str, Any]) -> dict[str, Any]:
         "height": facts.get("height"),
         "frames": facts.get("frames"),
     }
-
-
-def safe_name(name: str, otherwise: str) -> str:
-    """The last part of `name` with nothing in it that means something to a file system or a header."""
-    last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._")[:120] or otherwise
 
 
 def _copy(file: UploadFile, path: Path) -> None:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lipwright.error_codes import known
 from lipwright.errors import LipwrightError
@@ -24,7 +25,7 @@ from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.telling import Teller
 from lipwright.service.jobs.workplace import Workplace
 from lipwright.service.net.signing import canonical
-from lipwright.service.orders.shape import boxes_urls
+from lipwright.service.orders.shape import boxes_urls, safe_name
 from lipwright.service.services import Services, media_limits
 from lipwright.service.storage import deliveries, generations
 from lipwright.service.storage.tables import Generation
@@ -61,7 +62,9 @@ class Steps:
             async with place.step("fetch") as folder:
                 for name, item in wanted.items():
                     field = f"input[{name.partition('.')[2]}].url"
-                    fetched[name] = await self._fetch(item["url"], field, item["type"], folder, f"{prefix}/{name}")
+                    base = safe_name(urlsplit(item["url"]).path, item["type"])
+                    key = f"{prefix}/{name}/{base}"
+                    fetched[name] = await self._fetch(item["url"], field, item["type"], folder, key)
                 for number, (choice, key, field) in enumerate(boxes_urls(row.request)):
                     name, own = f"boxes.{number}", self.services.links.key_of(choice[key])
                     if own is not None:
@@ -180,7 +183,8 @@ class Steps:
             before = row.result or {}
             report = made["report"]
             warnings = list(dict.fromkeys([*before.get("warnings", []), *report.get("warnings", [])]))
-            result = {"engine": report.get("engine"), "warnings": warnings, "segments": report.get("segments", [])}
+            told = {"engine": report.get("engine"), "warnings": warnings, "segments": report.get("segments", [])}
+            result = before | told
             ended = generations.end(
                 session,
                 generation,

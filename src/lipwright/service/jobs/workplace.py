@@ -43,9 +43,8 @@ class Workplace:
         path = self._objects.local_path(key)
         if path is not None:
             return path
-        inputs = self.folder / "inputs"
-        inputs.mkdir(parents=True, exist_ok=True)
-        path = inputs / key.replace("/", "-")
+        path = self.folder / "inputs" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             await self._objects.fetch(key, path)
         return path

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lipwright.error_codes import known
@@ -57,6 +58,7 @@ class Order:
         batch: the batch that it is a line of.
         generation: the id it gets, where that is not a new one.
         along: what is done in the transaction that creates the generation, before it is; what it raises stops that.
+        answer: what the client is told of the new generation; kept, if there is a key, for who asks again.
     """
 
     body: Json
@@ -66,6 +68,7 @@ class Order:
     batch: str | None = None
     generation: str | None = None
     along: Callable[[Session], None] | None = None
+    answer: Callable[[Generation], Json] | None = None
 
 
 def model_names(config: ServiceConfig) -> dict[str, str]:
@@ -129,7 +132,7 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
         model=request.model or "",
         engine=model_names(services.config)[request.model or ""],
         request=kept,
-        echo=echo(order.body),
+        echo=echo(kept),
         webhook_url=request.webhook_url,
         output_file_name=request.output_file_name,
         project_id=request.project_id,
@@ -142,7 +145,12 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
         result={"warnings": list(request.warnings)},
     )
     limit = None if order.batch else (caller.concurrency or services.config.concurrency_per_key)
-    await asyncio.to_thread(_create, services, caller, generation, order, limit)
+    try:
+        await asyncio.to_thread(_create, services, caller, generation, order, limit)
+    except IntegrityError:  # two keys of one organisation sent the same order at the same moment
+        if order.key is not None:
+            await asyncio.to_thread(_replayed, services, caller, order.key)
+        raise
     await asyncio.to_thread(services.queue.generate, generation.id, generation.turn, generation.priority)
     return generation
 
@@ -156,6 +164,8 @@ def _create(services: Services, caller: Caller, generation: Generation, order: O
         if order.along is not None:
             order.along(session)
         generations.create(session, generation, limit)
+        if order.key is not None and order.answer is not None:
+            generation.result = {**(generation.result or {}), "created": order.answer(generation)}
 
 
 def _replayed(services: Services, caller: Caller, key: idempotency.Key) -> None:

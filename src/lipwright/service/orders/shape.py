@@ -7,6 +7,7 @@ inputs named by the objects they were found to be; what is echoed has one spelli
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -70,14 +71,34 @@ def boxes_urls(body: Mapping[str, Any]) -> Iterator[tuple[Json, str, str]]:
 
 
 def echo(body: Mapping[str, Any]) -> Json:
-    """What answers repeat of `body`: `input`, `options` and `segments`, in the contract's spelling."""
+    """What answers repeat of `body`: `input`, `options` and `segments`, in the contract's spelling.
+
+    An input that is an object of ours keeps its `key`, of which answers make a link; one named by an asset does not.
+    """
     segments = body.get("segments")
     options = body.get("options")
     return {
-        "input": [_camelised(item) for item in entries(body)],
-        "options": options if isinstance(options, dict) else None,
+        "input": [_echoed(item) for item in entries(body)],
+        "options": _snaked(options) if isinstance(options, dict) else None,
         "segments": [_camelised(item) for item in segments] if isinstance(segments, list) and segments else None,
     }
+
+
+def _echoed(item: Any) -> Any:
+    told = _camelised(item)
+    if isinstance(told, dict) and told.get("assetId"):
+        told.pop("key", None)
+    return told
+
+
+def _snaked(value: Any) -> Any:
+    """`value` with snake_case keys; lists are left as they are, they hold numbers."""
+    return {snake(key): _snaked(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def snake(key: str) -> str:
+    """`syncMode` -> `sync_mode`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), key)
 
 
 def _camelised(value: Any) -> Any:
@@ -89,9 +110,15 @@ def _camelised(value: Any) -> Any:
     told: Json = {}
     for key, item in value.items():
         if key in _SNAKE_INSIDE:
-            told["optionsOverride"] = item
+            told["optionsOverride"] = _snaked(item)
         elif key in ("segments_secs", "segments_frames"):
             told[key] = item
         elif item is not None:
             told[camel(key) if "_" in key else key] = _camelised(item)
     return told
+
+
+def safe_name(name: str, otherwise: str) -> str:
+    """The last part of `name` with nothing in it that means something to a file system or a header."""
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", last).strip("._")[:120] or otherwise
