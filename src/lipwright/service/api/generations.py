@@ -43,6 +43,7 @@ router = APIRouter(tags=["generations"])
 
 Json = dict[str, Any]
 
+_LONGEST_SOURCE = 200
 _LOOK_EVERY = 0.25
 _WAIT_DEFAULT, _WAIT_LOW, _WAIT_HIGH = 5.0, 1.0, 10.0
 
@@ -86,7 +87,7 @@ async def create(request: Request, services: TheServices, answers: TheAnswers, c
     body = await read_body(request, services.config)
     try:
         key = idempotency.key_of(request.headers.getlist("idempotency-key"), await _fingerprint(body))
-        order = Order(body.json, request.headers.get("x-sync-source"), key=key, answer=answers.generation)
+        order = Order(body.json, _source(request), key=key, answer=answers.generation)
         row, replayed = await _order(services, caller, order, body)
     finally:
         await body.close()
@@ -231,6 +232,12 @@ async def get(
     return JSONResponse(answers.generation(row, "progress" in include), headers=headers)
 
 
+def _source(request: Request) -> str | None:
+    """Which program sends a request, as far as it says so in a way that can be kept."""
+    told = request.headers.get("x-sync-source", "").strip()[:_LONGEST_SOURCE]
+    return told if told and told.isprintable() else None
+
+
 def _timeout(request: Request) -> float:
     text = request.query_params.get("timeout")
     if text is None or not text.strip():
@@ -263,7 +270,7 @@ def _timeout(request: Request) -> float:
 async def list_all(request: Request, services: TheServices, answers: TheAnswers, caller: TheCaller) -> Response:
     """Generations, newest first; with `limit` a page of them, the last one's id being the next `cursor`."""
     limit = lists.whole(request, "limit", 1, 100)
-    cursor = request.query_params.get("cursor") or None
+    cursor = lists.text(request, "cursor")
     if cursor is not None and limit is None:
         raise RequestError("cursor needs a limit.", field="cursor")
     which = _filter(request, caller)
@@ -281,8 +288,8 @@ def _filter(request: Request, caller: Caller) -> Filter:
         caller.organisation,
         lists.one_of(lists.listed(request, "status", "statuses"), STATUSES, "status"),
         lists.listed(request, "ids"),
-        request.query_params.get("source") or request.query_params.get("generationSource") or None,
-        request.query_params.get("projectId") or None,
+        lists.text(request, "source", "generationSource"),
+        lists.text(request, "projectId"),
     )
 
 

@@ -36,7 +36,26 @@ def listed(request: Request, *names: str) -> list[str] | None:
             values += items
         else:
             values += [part.strip() for part in text.split(",") if part.strip()]
+    for value in values:
+        _seen(names[0], value)
     return values
+
+
+def text(request: Request, *names: str) -> str | None:
+    """A text in the query under any of its `names`; None if it is not there, or is empty.
+
+    Raises:
+        RequestError: it holds what cannot be seen, which is no name of anything, and which not every database takes.
+    """
+    found = next((value for name in names if (value := request.query_params.get(name, "").strip())), None)
+    if found is not None:
+        _seen(names[0], found)
+    return found
+
+
+def _seen(name: str, value: str) -> None:
+    if not value.isprintable():
+        raise RequestError(f"{name} must be text, not {value[:80]!r}.", field=name)
 
 
 def one_of(values: list[str] | None, allowed: tuple[str, ...], name: str) -> list[str] | None:

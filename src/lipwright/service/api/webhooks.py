@@ -74,11 +74,11 @@ async def list_all(request: Request, services: TheServices, caller: TheCaller) -
     statuses = lists.one_of(lists.listed(request, "status"), STATUSES, "status")
     which = deliveries.Filter(
         caller.organisation,
-        request.query_params.get("generationId") or None,
-        request.query_params.get("batchId") or None,
+        lists.text(request, "generationId"),
+        lists.text(request, "batchId"),
         statuses,
     )
-    cursor = request.query_params.get("cursor") or None
+    cursor = lists.text(request, "cursor")
 
     def read() -> list[Delivery]:
         with services.database.reading() as session:

@@ -76,8 +76,8 @@ def reopen(row: Delivery) -> None:
 
 
 def find(session: Session, organisation: str, delivery: str) -> Delivery | None:
-    """One delivery of an organisation."""
-    row = session.get(Delivery, delivery)
+    """One delivery of an organisation; `delivery` is what a stranger calls an id."""
+    row = session.get(Delivery, delivery) if delivery.isprintable() else None
     return row if row is not None and row.organisation_id == organisation else None
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
+from tests.servers.api import api
 from tests.servers.attacking import ask, head, raw, refused
 from tests.servers.running import Running
 
 from lipwright.service.api.app import create_app
-from lipwright.service.config import ServiceConfig
+from lipwright.service.config import ServiceConfig, driver_url
 from lipwright.service.storage import access
+from lipwright.service.storage.database import Database
 from lipwright.service.storage.tables import Asset, Generation
 
 PATHS = [
@@ -204,3 +207,28 @@ def test_addresses_that_lead_inside(target: Running) -> None:
         body = refused(ask(target, "POST", "/v2/generate", json={"model": "lipsync-2", "input": inputs}), 400, 422)
         assert body["field"] == "input[0].url"
         refused(ask(target, "POST", "/v2/generate", json=target.here.body(webhookUrl=url)), 400)
+
+
+@pytest.mark.anyio
+async def test_what_postgresql_does_not_take(postgres: Callable[[], str], tmp_path: Path) -> None:
+    url = postgres()
+    database = Database(driver_url(url))
+    database.migrate()
+    database.close()
+    async with api(tmp_path, database_url=url) as here:
+        for query in ("ids=%00", "ids=%5b%22%5cu0000%22%5d", "ids=%5b%22%5cud800%22%5d", "source=%00", "projectId=%00",
+                      "limit=2&cursor=%00", "generationId=%00", "batchId=a%00", "searchQuery=%00"):  # fmt: skip
+            for path in (
+                "/v2/generations",
+                "/v2/generations/count",
+                "/v2/webhooks/deliveries",
+                "/v2/assets",
+                "/v2/batch",
+            ):
+                assert (await here.http.get(f"{path}?{query}")).status_code in (200, 400)
+        for method, route in ROUTES:
+            assert (await here.http.request(method, route.format("a%00b"))).status_code in (400, 404)
+        headers = {"x-sync-source": b"a\x00b", "Idempotency-Key": b"a"}
+        assert (await here.http.post("/v2/generate", json=here.body(), headers=headers)).status_code == 201
+        mine = here.body(projectId="p", outputFileName="\x7f\u2028")
+        assert (await here.http.post("/v2/generate", json=mine)).status_code == 201
