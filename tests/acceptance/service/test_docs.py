@@ -102,6 +102,13 @@ def test_a_refusal_reads_as_the_page_says(reader: dict[str, Any]) -> None:
     assert body.message == written[1]
 
 
+def test_operations_names_every_metric(service: Service) -> None:
+    told = re.findall(r"^# TYPE (\w+) ", service.http.get("/metrics").text, re.MULTILINE)
+    page = (PAGE.parent / "operations.md").read_text(encoding="utf-8")
+    assert len(told) > 10
+    assert [name for name in told if f"`{name}`" not in page and not name.endswith("_created")] == []
+
+
 def test_what_was_deleted_is_gone(reader: dict[str, Any], service: Service) -> None:
     assert service.http.get(f"/v2/generate/{reader['running'].id}").status_code == 404
 
