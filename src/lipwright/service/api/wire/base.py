@@ -17,7 +17,6 @@ Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Link = Annotated[str, Field(description="A signed link, good for days; use it as it is.")]
 
 AN_ID = "550e8400-e29b-41d4-a716-446655440000"
-ANOTHER_ID = "9b2f6f0e-2f3a-4d0c-8a57-0f6f1c1d2e3f"
 A_TIME = "2026-01-15T09:30:00.000Z"
 
 
@@ -80,9 +79,3 @@ def error_example(code: str) -> Json:
     if code == "concurrency_limit_reached":
         told |= {"activeGenerations": 100, "concurrencyLimit": 100, "retryAfterSeconds": 10}
     return {**told, "requestId": "0f6f1c1d2e3f4d0c8a579b2f6f0e2f3a"}
-
-
-class Empty(Wire):
-    """Nothing that has to be told."""
-
-    example: ClassVar[Json | None] = {}

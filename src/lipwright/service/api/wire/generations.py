@@ -97,16 +97,6 @@ class Generation(Wire):
     }
 
 
-PENDING_EXAMPLE: Json = {
-    **(Generation.example or {}),
-    "status": "PENDING",
-    "outputUrl": None,
-    "outputDuration": None,
-    "startedAt": None,
-    "finishedAt": None,
-}
-
-
 class Count(Wire):
     """How many there are."""
 

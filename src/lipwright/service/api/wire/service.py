@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from lipwright.service.api.wire.base import A_TIME, AN_ID, Json, Moment, Wire
 
@@ -149,11 +149,3 @@ class CodeEntry(Wire):
         "message": "There is no such generation.",
         "suggestion": "Check the id, and that the key is yours.",
     }
-
-
-class OpenApi(Wire):
-    """An OpenAPI document."""
-
-    openapi: str
-    info: dict[str, Any]
-    paths: dict[str, Any]
