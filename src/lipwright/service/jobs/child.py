@@ -31,8 +31,8 @@ def main() -> None:
     task = tasks.get()
     from lipwright.service.jobs.isolation import confine
 
-    confine(task.get("limits") or {}, network=bool(task.get("network")))
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    confine(task.get("limits") or {}, network=bool(task.get("network")))
     while True:
         teller.write(answer(task, teller))
         task = tasks.get()

@@ -19,6 +19,7 @@ from lipwright.service.config import ServiceConfig
 _log = logging.getLogger(__name__)
 
 _LONGEST_LINE = 16 << 20
+_OUTPUT_FACTOR = 4
 _WATCH = 0.25
 """Seconds between looks at a child's memory."""
 
@@ -28,22 +29,36 @@ EXHAUSTED, TIMEOUT, CRASHED = (
     "generation_pipeline_failed",
 )
 
+_KEPT = {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT"}
+_KEPT |= {"LIPWRIGHT_MODEL_DIR", "LIPWRIGHT_CACHE_DIR", "LIPWRIGHT_DEBUG"}
+_KEPT_FAMILIES = ("LC_", "PYTHON", "XDG_", "LIPWRIGHT_TEST_")
+_FOR_SPEECH = {"ELEVENLABS_API_KEY", "LIPWRIGHT_ELEVENLABS_BASE_URL", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+_FOR_SPEECH |= {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
+
 Told = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
-    """What a child may use: bytes of memory, cores, niceness, and seconds."""
+    """What a child may use: bytes of memory, cores, niceness, seconds, and bytes of one file it writes."""
 
     memory: int
     threads: int
     nice: int
     seconds: float
+    file_size: int = 0
 
     @classmethod
     def of(cls, config: ServiceConfig) -> ChildLimits:
-        """Those of the installation."""
-        return cls(config.child_memory, config.child_threads, config.child_nice, config.job_timeout)
+        """Those of the installation; an output may be larger than its input, but not by any amount."""
+        largest = _OUTPUT_FACTOR * config.max_upload
+        return cls(config.child_memory, config.child_threads, config.child_nice, config.job_timeout, largest)
+
+    @property
+    def told(self) -> dict[str, int]:
+        """What the child is told, to put on itself."""
+        names = ("memory", "threads", "nice", "file_size")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(eq=False)  # neither frozen nor slotted: context managers set the traceback of what passes through them
@@ -72,8 +87,7 @@ async def run_stage(
         StageFailure: it failed, crashed, or used more than it may.
         asyncio.CancelledError: this task was cancelled; the child was killed.
     """
-    allowed = {"memory": limits.memory, "threads": limits.threads, "nice": limits.nice}
-    message = json.dumps({**task, "stage": stage, "network": network, "limits": allowed})
+    message = json.dumps({**task, "stage": stage, "network": network, "limits": limits.told})
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -83,9 +97,9 @@ async def run_stage(
         stderr=asyncio.subprocess.PIPE,
         limit=_LONGEST_LINE,
         start_new_session=True,
-        env=environment(limits, temporary),
+        env=environment(limits, temporary, network=network),
     )
-    watch = _Watch(process.pid, limits.memory)
+    watch = Watch(process.pid, limits.memory)
     try:
         assert process.stdin is not None
         process.stdin.write(message.encode() + b"\n")  # and it stays open: its end is what ends an orphan
@@ -109,7 +123,7 @@ async def run_stage(
     return _outcome(answer, process.returncode, watch, stage, words)
 
 
-def _outcome(answer: dict[str, Any] | None, code: int | None, watch: _Watch, stage: str, words: str) -> dict[str, Any]:
+def _outcome(answer: dict[str, Any] | None, code: int | None, watch: Watch, stage: str, words: str) -> dict[str, Any]:
     if watch.exceeded:
         raise StageFailure(EXHAUSTED, f"The job needed more than the {watch.limit >> 20} MB of memory it may use.")
     if answer is None:
@@ -168,15 +182,23 @@ def end_process(process: asyncio.subprocess.Process) -> None:
             process.kill()
 
 
-def environment(limits: ChildLimits, temporary: Path | None = None) -> dict[str, str]:
-    """The environment of a child."""
+def environment(limits: ChildLimits, temporary: Path | None = None, *, network: bool = False) -> dict[str, str]:
+    """The environment of a child: what Python, libraries and our model files need, and none of the service's secrets.
+
+    One that may use the network also gets what it takes to speak by a cloud service.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_FAMILIES) or (network and name in _FOR_SPEECH)
+    }
     own = {name: str(limits.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     if temporary is not None:
         own["TMPDIR"] = str(temporary)
-    return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **own, "PYTHONUNBUFFERED": "1"}
 
 
-class _Watch:
+class Watch:
     """Kills a child that uses more memory than it may."""
 
     def __init__(self, pid: int, limit: int) -> None:

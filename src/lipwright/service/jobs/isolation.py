@@ -9,11 +9,14 @@ Everything here is best effort on systems that lack it; the parent watches memor
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 from contextlib import suppress
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -35,8 +38,8 @@ def confine(limits: dict[str, Any], *, network: bool) -> None:
     with suppress(OSError, AttributeError):
         os.nice(int(limits.get("nice") or 0))
     _limit_resources(limits)
-    if not network:
-        no_network()
+    if not network and not no_network():
+        _log.warning("this system lets the child keep the network; FFmpeg is told not to use it")
 
 
 def die_with_parent() -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from lipwright.service.jobs.children import ChildLimits, StageFailure, end_process, environment
+from lipwright.service.jobs.children import ChildLimits, StageFailure, Watch, end_process, environment
 
 _SECONDS = 20.0
 _FILES = 200
@@ -29,6 +29,7 @@ class Prober:
     def __init__(self, limits: ChildLimits, media: dict[str, Any], seconds: float = _SECONDS) -> None:
         self._limits, self._media, self._seconds = limits, media, seconds
         self._process: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._files = 0
 
@@ -57,6 +58,8 @@ class Prober:
     async def close(self) -> None:
         """End the child."""
         process, self._process = self._process, None
+        if self._watching is not None:
+            self._watching.cancel()
         if process is not None:
             end_process(process)
             with suppress(ProcessLookupError):
@@ -99,10 +102,10 @@ class Prober:
                 env=environment(self._limits),
             )
             assert self._process.stdin is not None
-            limits = {"memory": self._limits.memory, "threads": self._limits.threads}
-            warm = {"stage": "nothing", "limits": limits, "network": False}
+            warm = {"stage": "nothing", "limits": self._limits.told, "network": False}
             self._process.stdin.write(json.dumps(warm).encode() + b"\n")
             assert self._process.stdout is not None
             await asyncio.wait_for(self._process.stdout.readline(), 60)
+            self._watching = asyncio.create_task(Watch(self._process.pid, self._limits.memory).run())
         self._files += 1
         return self._process

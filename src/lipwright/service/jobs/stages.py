@@ -94,6 +94,23 @@ def measure(task: Task, _: Listener) -> Task:
     return {"frames": edl.frame_count, "seconds": float(edl.duration)}
 
 
+def speak(task: Task, listener: Listener) -> Task:
+    """The texts of `request` that the cloud service speaks, kept in the folder `spoken`: all that needs the network."""
+    from lipwright.speech.tts import TextToSpeech
+    from lipwright.speech.tts.playback import keep
+    from lipwright.speech.tts.speech import Manner
+    from lipwright.timeline.body import parse_request
+    from lipwright.timeline.request import TextInput
+
+    folder, voice = Path(task["spoken"]), TextToSpeech()
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = [one for one in parse_request(task["request"]).audio if isinstance(one, TextInput)]
+    for text in (one for one in texts if one.provider == "elevenlabs"):
+        manner = Manner(text.stability, text.similarity_boost)
+        keep(folder, voice.speak(text, Progress(listener)), text.script, text.voice_id, manner)
+    return {}
+
+
 def prepare(task: Task, listener: Listener) -> Task:
     """Everything before the rendering, kept in `folder`; and where to cut the output into pieces.
 
@@ -194,11 +211,14 @@ def _choice(track: Any, width: int, height: int) -> Task:
 def _settings(task: Task) -> Any:
     from lipwright.faces.cache import FaceCache
     from lipwright.generation.generate import Settings
+    from lipwright.speech.tts import TextToSpeech
+    from lipwright.speech.tts.playback import PlayedBack
 
     return Settings(
         engine=task.get("engine") or "exemplar",
         quality=task.get("quality") or "visually-lossless",
         limits=_limits(task),
+        speech=TextToSpeech(cloud=PlayedBack(Path(task["spoken"]))) if task.get("spoken") else None,
         cache=FaceCache(Path(task["cache"])) if task.get("cache") else None,
     )
 
@@ -232,6 +252,7 @@ STAGES: dict[str, Callable[[Task, Listener], Task]] = {
     "nothing": nothing,
     "probe": probe,
     "measure": measure,
+    "speak": speak,
     "prepare": prepare,
     "piece": piece,
     "join": join,

@@ -84,9 +84,10 @@ class Steps:
             task = await self._task(place, row, fetched)
             seconds = self.services.config.piece_seconds
             task |= {"folder": str(folder / "prepared"), "output": str(output), "piece_seconds": seconds}
-            done = await run_stage(
-                "prepare", task, self._limits, teller, network=_speaks_by_network(row), temporary=folder
-            )
+            if _speaks_by_network(row):  # in a child of its own: no other one reaches the network
+                task["spoken"] = str(folder / "spoken")
+                await run_stage("speak", task, self._limits, teller, network=True, temporary=folder)
+            done = await run_stage("prepare", task, self._limits, teller, temporary=folder)
             first = next(iter(done["spoken"].values()), None)
             spoken = {"speech.wav": folder / "prepared" / first} if first is not None else {}
             if not done["pieces"]:
@@ -305,7 +306,7 @@ def _is_remote(item: Json) -> bool:
 
 
 def _speaks_by_network(row: Generation) -> bool:
-    """Whether the child has to reach the text-to-speech service."""
+    """Whether a text has to be spoken by the cloud service."""
     providers = [item.get("provider") for item in row.request["input"] if isinstance(item.get("provider"), dict)]
     asked = any(provider.get("name", "elevenlabs") == "elevenlabs" for provider in providers if provider)
     return asked and bool(TtsSettings.from_environment().api_key)
