@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -101,8 +101,8 @@ class ServiceConfig(BaseSettings):
     """How often a key may create generations."""
     rate_other: str = "600/minute"
     """How often a key may call anything else."""
-    rate_store: str = "memory://"
-    """Where calls are counted: memory:// for one API process, redis://... for several."""
+    rate_store: Literal["memory", "database"] = "memory"
+    """Where calls are counted: memory, by each API process for itself, or database, by all of them together."""
 
     max_json: int = Field(default=8 << 20, ge=1 << 10)
     """The largest JSON body."""

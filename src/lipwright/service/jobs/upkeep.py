@@ -20,7 +20,7 @@ from lipwright.service.jobs.batches import PATIENCE, moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders.removal import remove_asset_file, remove_batch, remove_generation
-from lipwright.service.storage import batches, deliveries, generations
+from lipwright.service.storage import batches, deliveries, generations, rates
 from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation, Organisation, Upload, is_id, now
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,9 @@ class Upkeep:
             (5.0, self.move_batches),
             (600.0, self.retire),
             (900.0, self.sweep),
+            (600.0, self.forget_rates),
         ]
-        due = [0.0, 2.0, 30.0, 20.0]
+        due = [0.0, 2.0, 30.0, 20.0, 40.0]
         start = time.monotonic()
         while True:
             for number, (every, duty) in enumerate(duties):
@@ -119,6 +120,10 @@ class Upkeep:
             if await asyncio.to_thread(self._is_over, prefix.rpartition("/")[2]):
                 removed += await self._services.objects.delete_prefix(prefix)
         return removed
+
+    async def forget_rates(self) -> int:
+        """Remove counts of calls in windows that are over; how many."""
+        return await asyncio.to_thread(rates.forget_old, self._services.database)
 
     def _settled(self) -> list[Generation]:
         with self._services.database.reading() as session:

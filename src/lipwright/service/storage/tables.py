@@ -251,3 +251,17 @@ class Executor(Table):
     pid: Mapped[int]
     seen_at: Mapped[float]
     started_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RateWindow(Table):
+    """How many calls of one kind a key had in one window (see `lipwright.service.storage.rates`).
+
+    `ends_at` is by the database's own clock, in seconds since 1970.
+    """
+
+    __tablename__ = "rate_windows"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    ends_at: Mapped[float] = mapped_column(primary_key=True)
+    count: Mapped[int]

@@ -32,6 +32,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
     )
     op.create_table(
+        "rate_windows",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("ends_at", sa.Double(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "kind", "ends_at", name=op.f("pk_rate_windows")),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("organisation_id", sa.Text(), nullable=False),
@@ -222,6 +230,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_keys_organisation_id"))
 
     op.drop_table("api_keys")
+    op.drop_table("rate_windows")
     op.drop_table("organisations")
     op.drop_table("executors")
     # ### end Alembic commands ###
