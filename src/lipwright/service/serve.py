@@ -50,6 +50,7 @@ def serve(config: ServiceConfig, *, worker: bool = True) -> None:
             access_log=False,
             timeout_keep_alive=75,
             limit_concurrency=2000,
+            http="h11",  # the faster parser knows no limit for headers
             h11_max_incomplete_event_size=64 << 10,
             server_header=False,
         )

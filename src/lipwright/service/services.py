@@ -45,7 +45,7 @@ class Services:
 
 def prepare(config: ServiceConfig) -> None:
     """Make the data folder and both databases ready; harmless to do again, by several processes at once."""
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it is the users' own
     config.work_dir.mkdir(parents=True, exist_ok=True)
     database = Database(config.database)
     try:

@@ -74,6 +74,7 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     describing.describe(app)
     app.state.config = config

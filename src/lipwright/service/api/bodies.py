@@ -21,7 +21,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from lipwright.errors import Fault, RequestError
+from lipwright.errors import Fault, FileTooLarge, RequestError
 from lipwright.service.config import ServiceConfig
 
 Json = dict[str, Any]
@@ -270,9 +270,14 @@ async def _multipart(request: Request, config: ServiceConfig) -> Body:
             faults.append(Fault(name, error.message))
     if inputs:
         body["input"] = inputs
+    large = next((name for name, file in files.items() if (file.size or 0) > config.max_upload), None)
     for name, value in form.multi_items():
-        if isinstance(value, UploadFile) and (faults or files.get(name) is not value):
+        if isinstance(value, UploadFile) and (faults or large or files.get(name) is not value):
             await value.close()
+    if large is not None:
+        raise FileTooLarge(
+            f"The file given as {large} has more than {config.max_upload} bytes, the limit.", field=large
+        )
     if faults:
         raise RequestError.of(faults)
     return Body(body, files)

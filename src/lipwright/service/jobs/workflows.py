@@ -9,6 +9,7 @@ Changing the order or number of steps changes what is remembered: raise `queue.S
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, NotRequired, TypedDict
 
@@ -19,9 +20,12 @@ from lipwright.service.jobs import delivering
 from lipwright.service.jobs.faces import find_faces
 from lipwright.service.jobs.queue import PIECES
 from lipwright.service.jobs.steps import Steps
+from lipwright.service.logs import context
 from lipwright.service.services import Services
 
 Json = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 
 class Again(TypedDict):
@@ -102,14 +106,17 @@ async def fail(generation: str, error: Json) -> Json:
 @DBOS.workflow(name="generation", max_recovery_attempts=100)
 async def generation(identity: str) -> Json:
     """One generation from PENDING to its end."""
-    if not (await begin(identity))["go"]:
-        return {"status": "ended before"}
-    gathered = await gather(identity)
-    made = gathered if "error" in gathered else await render(identity, gathered["fetched"])
-    ended = await (fail(identity, made["error"]) if "error" in made else finish(identity, made))
-    if ended["delivery"] is not None:
-        await hand_over(ended["delivery"])
-    return {"status": "failed" if "error" in made else "completed"}
+    with context(generation=identity):
+        if not (await begin(identity))["go"]:
+            return {"status": "ended before"}
+        _log.info("the generation is in work")
+        gathered = await gather(identity)
+        made = gathered if "error" in gathered else await render(identity, gathered["fetched"])
+        ended = await (fail(identity, made["error"]) if "error" in made else finish(identity, made))
+        if ended["delivery"] is not None:
+            await hand_over(ended["delivery"])
+        _log.info("the generation has ended: %s", made["error"]["code"] if "error" in made else "completed")
+        return {"status": "failed" if "error" in made else "completed"}
 
 
 async def render(identity: str, fetched: Json) -> Json:
@@ -135,7 +142,8 @@ async def render(identity: str, fetched: Json) -> Json:
 @DBOS.workflow(name="piece", max_recovery_attempts=100)
 async def piece(identity: str, number: int, prepared: Json) -> Json:
     """One piece of a generation."""
-    return await render_piece(identity, number, prepared)
+    with context(generation=identity, piece=str(number)):
+        return await render_piece(identity, number, prepared)
 
 
 @DBOS.step()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -28,6 +28,7 @@ from lipwright.errors import (
     MediaError,
     RequestError,
     VideoInaccessible,
+    VoiceNotFound,
 )
 from lipwright.generation.engine import engine_names
 from lipwright.service.config import ServiceConfig
@@ -37,8 +38,10 @@ from lipwright.service.services import Services
 from lipwright.service.storage import generations
 from lipwright.service.storage.access import Caller
 from lipwright.service.storage.tables import Asset, Generation, new_id
+from lipwright.speech.tts import TextToSpeech, TtsSettings
+from lipwright.speech.tts.service import LOCAL
 from lipwright.timeline.body import parse_request
-from lipwright.timeline.request import GenerationRequest
+from lipwright.timeline.request import GenerationRequest, TextInput
 
 Json = dict[str, Any]
 
@@ -108,9 +111,21 @@ def check_body(services: Services, body: Mapping[str, Any]) -> GenerationRequest
                 services.fetcher.check_webhook_url(url)
             except RequestError as error:
                 faults += error.faults
+    if request is not None:
+        faults += _voices(request)
     if faults or request is None:
         raise RequestError.of(faults)
     return request
+
+
+def _voices(request: GenerationRequest) -> Iterator[Fault]:
+    """A fault for every text that wants a voice of this machine that it has not; the cloud's are known to it alone."""
+    for text in request.audio:
+        if isinstance(text, TextInput) and text.provider in LOCAL:
+            try:
+                TextToSpeech(TtsSettings()).named(text.voice_id)
+            except VoiceNotFound as error:
+                yield Fault(f"input[{text.position}].provider.voiceId", error.message, error.code)
 
 
 async def accept(services: Services, caller: Caller, order: Order) -> Generation:

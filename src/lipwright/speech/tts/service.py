@@ -82,7 +82,7 @@ class TextToSpeech:
         check_manner(manner, where)
         try:
             if text.provider in LOCAL:
-                return self._speak_local(text.script, self._named(text.voice_id), manner, progress)
+                return self._speak_local(text.script, self.named(text.voice_id), manner, progress)
             if text.provider != "elevenlabs":
                 raise RequestError(
                     f"provider.name is {text.provider!r}; it must be 'elevenlabs' or 'local'.", field="provider.name"
@@ -125,8 +125,8 @@ class TextToSpeech:
         second = next((installed[name] for name in _PREFERRED_SECOND if name in installed), first)
         return first, second
 
-    def _named(self, voice_id: str) -> Voice:
-        """The local voice of that id (case does not matter), or `VoiceNotFound` listing close matches."""
+    def named(self, voice_id: str) -> Voice:
+        """The local voice of that id (case does not matter); raises `VoiceNotFound` with close matches."""
         voices = {voice.id: voice for voice in self.voices()}
         if (voice := voices.get(voice_id) or voices.get(voice_id.lower())) is not None:
             return voice
