@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from lipwright.errors import LipwrightError
+from lipwright.service.jobs import face_cache
 from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.workplace import Workplace
 from lipwright.service.services import Services, media_limits
@@ -32,6 +33,7 @@ async def find_faces(services: Services, asset: str) -> Json:
         facts = _failed("generation_input_video_inaccessible", "The asset's file does not exist any more.")
     if not await asyncio.to_thread(_write, services, asset, facts):
         await services.objects.delete_prefix(_prefix(row))  # the asset was deleted meanwhile
+        await asyncio.to_thread(face_cache.remove, services.config, row.organisation_id, row.key)
     return {"status": facts["status"]}
 
 
@@ -43,7 +45,7 @@ async def _found(services: Services, row: Asset) -> Json:
             task = {
                 "path": str(await place.local(row.key)),
                 "sheet": str(sheet),
-                "cache": str(services.config.data_dir / "cache" / "faces"),
+                "cache": str(face_cache.folder_for(services.config, row.organisation_id, row.key, folder)),
                 "media": media_limits(services.config),
             }
             found = await run_stage("faces", task, ChildLimits.of(services.config))

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from lipwright.error_codes import known
 from lipwright.errors import LipwrightError
 from lipwright.service.answers import Answers
-from lipwright.service.jobs import batches
+from lipwright.service.jobs import batches, face_cache
 from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.telling import Teller
 from lipwright.service.jobs.workplace import Workplace
@@ -216,7 +216,7 @@ class Steps:
             "request": await place.localised(row.request, fetched),
             "engine": row.engine,
             "quality": config.quality,
-            "cache": str(config.data_dir / "cache" / "faces"),
+            "cache": str(face_cache.of_request(config, row.organisation_id, row.request, place.folder)),
             "media": media_limits(config),
         }
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from lipwright.service.jobs import face_cache
 from lipwright.service.jobs.batches import PATIENCE, moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
@@ -106,7 +107,8 @@ class Upkeep:
         return len(old) + len(old_batches) + len(stale)
 
     async def sweep(self) -> int:
-        """Remove what crashes left: half-written objects, and files of generations that have ended."""
+        """Remove what crashes left (half-written objects, files of generations that have ended), and faces of videos
+        that are gone."""
         removed = await self._services.objects.sweep(_STAGED)
         work = self._services.config.work_dir
         names = [path.name for path in work.iterdir() if path.is_dir()] if work.is_dir() else []
@@ -119,7 +121,7 @@ class Upkeep:
         for prefix in left:
             if await asyncio.to_thread(self._is_over, prefix.rpartition("/")[2]):
                 removed += await self._services.objects.delete_prefix(prefix)
-        return removed
+        return removed + await face_cache.sweep(self._services.config, self._services.objects)
 
     async def forget_rates(self) -> int:
         """Remove counts of calls in windows that are over; how many."""

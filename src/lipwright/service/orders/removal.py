@@ -6,6 +6,7 @@ import asyncio
 
 from sqlalchemy import delete, select
 
+from lipwright.service.jobs import face_cache
 from lipwright.service.services import Services
 from lipwright.service.storage import batches, generations
 from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation
@@ -15,6 +16,8 @@ async def remove_generation(services: Services, row: Generation) -> None:
     """Delete a generation that has ended: its row last, so that a crash on the way is mended by doing it again."""
     for folder in ("generations", "work"):
         await services.objects.delete_prefix(f"{folder}/{row.organisation_id}/{row.id}")
+    for key in filter(None, (row.output_key, row.segment_output_key)):  # an output can be an input too
+        await asyncio.to_thread(face_cache.remove, services.config, row.organisation_id, key)
     for asset in await asyncio.to_thread(_own_assets, services, row):
         await remove_asset(services, asset)
     await asyncio.to_thread(services.queue.forget, [row.id])
@@ -28,8 +31,12 @@ async def remove_batch(services: Services, row: Batch) -> None:
 
 
 async def remove_asset(services: Services, row: Asset) -> None:
-    """Delete an asset, its file and what was made of it."""
+    """Delete an asset, its file and what was made of it.
+
+    Other machines than this one forget the faces they found in it when they look next (`face_cache.sweep`).
+    """
     await remove_asset_file(services, row.key)
+    await asyncio.to_thread(face_cache.remove, services.config, row.organisation_id, row.key)
     if row.thumbnail_key is not None:
         await services.objects.delete(row.thumbnail_key)
     await services.objects.delete_prefix(f"faces/{row.organisation_id}/{row.id}")
