@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lipwright import __version__
-from lipwright.cli import demo, doctor, evaluate, faces, models, probe, service, speech, sync
+from lipwright.cli import demo, doctor, evaluate, faces, models, organisations, probe, service, speech, sync
 from lipwright.cli.interrupt import Interrupted
 from lipwright.cli.output import print_json
 from lipwright.errors import LipwrightError, RequestError
@@ -42,6 +42,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(service.serve)
 app.command("worker")(service.worker)
 app.add_typer(service.keys, name="keys")
+app.add_typer(organisations.app, name="organisations")
 app.command("config")(service.config)
 
 

@@ -74,7 +74,7 @@ def create_key(
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
-    with _database(data_dir) as session:
+    with writing(data_dir) as session:
         from lipwright.service.storage import access
 
         key = access.create_key(session, organisation, name, concurrency, priority)
@@ -87,7 +87,7 @@ def list_keys(
     data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """List all keys, without what is secret of them."""
-    with _database(data_dir) as session:
+    with writing(data_dir) as session:
         from lipwright.service.storage import access
 
         rows = [
@@ -113,7 +113,7 @@ def revoke_key(
     key: Annotated[str, typer.Argument(help="Its id, its beginning as listed, or its name.")], data_dir: DataDir = None
 ) -> None:
     """Make a key unusable."""
-    with _database(data_dir) as session:
+    with writing(data_dir) as session:
         from lipwright.service.storage import access
 
         count = access.revoke(session, key.removesuffix("..."))
@@ -165,7 +165,7 @@ def _config(**given: Any) -> ServiceConfig:
     return load_config(**given)
 
 
-def _database(data_dir: Path | None) -> Any:
+def writing(data_dir: Path | None) -> Any:
     """A writing session of the installation's database, which is made if need be."""
     from contextlib import contextmanager
 

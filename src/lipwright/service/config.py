@@ -125,7 +125,8 @@ class ServiceConfig(BaseSettings):
     """The longest that fetching one input may take."""
 
     retention_days: float = Field(default=0.0, ge=0)
-    """When generations are deleted with all their files; 0 keeps them. An organisation can have its own."""
+    """After how many days generations, batches and unused assets are deleted; 0 keeps them. An organisation can have
+    its own."""
     upload_hours: float = Field(default=24.0, gt=0)
     """When an upload that was never made an asset is deleted."""
     link_seconds: int = Field(default=7 * 24 * 3600, ge=60)

@@ -20,9 +20,10 @@ from lipwright.service.jobs import face_cache
 from lipwright.service.jobs.batches import PATIENCE, moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
-from lipwright.service.orders.removal import remove_asset_file, remove_batch, remove_generation
+from lipwright.service.orders import retention
+from lipwright.service.orders.removal import remove_asset, remove_asset_file, remove_batch, remove_generation, uses
 from lipwright.service.storage import batches, deliveries, generations, rates
-from lipwright.service.storage.tables import Asset, Batch, Delivery, Generation, Organisation, Upload, is_id, now
+from lipwright.service.storage.tables import Asset, Delivery, Generation, Upload, is_id, now
 
 _log = logging.getLogger(__name__)
 
@@ -95,16 +96,20 @@ class Upkeep:
         return len(waiting)
 
     async def retire(self) -> int:
-        """Delete generations and batches older than their organisation keeps them, and uploads nobody registered."""
-        old, old_batches = await asyncio.to_thread(self._expired)
+        """Delete what is older than its organisation keeps things, and uploads nobody registered; how much it was."""
+        old, old_batches = await asyncio.to_thread(retention.expired, self._services)
         for row in old:
             await remove_generation(self._services, row)
         for batch in old_batches:
             await remove_batch(self._services, batch)
+        unused = await asyncio.to_thread(retention.unused_assets, self._services)
+        for asset in unused:
+            if not await asyncio.to_thread(uses, self._services, asset):  # nor since we looked
+                await remove_asset(self._services, asset)
         stale = await asyncio.to_thread(self._stale_uploads)
         for key in stale:
             await remove_asset_file(self._services, key)
-        return len(old) + len(old_batches) + len(stale)
+        return len(old) + len(old_batches) + len(unused) + len(stale)
 
     async def sweep(self) -> int:
         """Remove what crashes left (half-written objects, files of generations that have ended), and faces of videos
@@ -153,22 +158,6 @@ class Upkeep:
     def _unended(self) -> list[str]:
         with self._services.database.reading() as session:
             return batches.unended(session)
-
-    def _expired(self) -> tuple[list[Generation], list[Batch]]:
-        default = self._services.config.retention_days
-        found: list[Generation] = []
-        old: list[Batch] = []
-        with self._services.database.reading() as session:
-            for organisation in session.scalars(select(Organisation)):
-                days = organisation.retention_days if organisation.retention_days is not None else default
-                if days > 0:
-                    before = now() - timedelta(days=days)
-                    query = select(Generation).where(
-                        Generation.organisation_id == organisation.id, Generation.finished_at < before
-                    )
-                    found += session.scalars(query)
-                    old += batches.expired(session, organisation.id, before)
-        return found, old
 
     def _stale_uploads(self) -> list[str]:
         """Uploads that never became assets; their rows are gone afterwards."""

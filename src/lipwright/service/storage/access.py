@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lipwright.service.net.signing import new_secret
@@ -89,6 +89,22 @@ def listed(session: Session) -> list[tuple[ApiKey, str]]:
         .order_by(ApiKey.created_at)
     )
     return [(key, name) for key, name in rows]
+
+
+def organisations(session: Session) -> list[tuple[Organisation, int]]:
+    """All organisations, oldest first, with how many keys of each can be used."""
+    usable = (ApiKey.organisation_id == Organisation.id) & ApiKey.revoked_at.is_(None)
+    keys = select(func.count()).select_from(ApiKey).where(usable).scalar_subquery()
+    rows = session.execute(select(Organisation, keys).order_by(Organisation.created_at, Organisation.id))
+    return [(organisation, count) for organisation, count in rows]
+
+
+def set_retention(session: Session, name: str, days: float | None) -> int:
+    """Set for how many days the organisation of that name keeps things; how many there are of that name."""
+    found = session.scalars(select(Organisation).where(Organisation.name == name)).all()
+    for organisation in found:
+        organisation.retention_days = days
+    return len(found)
 
 
 def revoke(session: Session, name: str) -> int:
