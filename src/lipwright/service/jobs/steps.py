@@ -25,9 +25,11 @@ from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.telling import Teller
 from lipwright.service.jobs.workplace import Workplace
 from lipwright.service.net.signing import canonical
+from lipwright.service.orders.accept import inaccessible
 from lipwright.service.orders.shape import boxes_urls, safe_name
 from lipwright.service.services import Services, media_limits
 from lipwright.service.storage import deliveries, generations
+from lipwright.service.storage.objects import ObjectMissing
 from lipwright.service.storage.tables import Generation
 from lipwright.speech.tts import TtsSettings
 
@@ -73,6 +75,8 @@ class Steps:
                         fetched[name] = await self._fetch(choice[key], field, "boxes", folder, f"{prefix}/{name}")
         except LipwrightError as error:
             return _failed(error)
+        except OSError as error:
+            return _full(error)
         return {"fetched": fetched}
 
     async def prepare(self, generation: str, fetched: Json) -> Json:
@@ -140,20 +144,32 @@ class Steps:
         return await self._staged(generation, "join", Teller(self.services.database, generation), work)
 
     async def finish(self, generation: str, made: Json) -> Json:
-        """Give the files their lasting names and the generation its end; the webhook's delivery, if there is one."""
-        row = await asyncio.to_thread(self._row, generation)
-        keys: dict[str, str] = {}
-        for name, key in made["keys"].items():
-            keys[name] = f"{final_prefix(row)}/{name}"
-            await self.services.objects.promote(key, keys[name])
+        """Give the files their lasting names and the generation its end; the webhook's delivery, if there is one.
+
+        Who cancels and deletes the generation meanwhile removes what is there at that moment; the rest goes here.
+        """
+        row = await asyncio.to_thread(self._known, generation)
+        if row is None:
+            return {"delivery": None}
+        keys = {name: f"{final_prefix(row)}/{name}" for name in made["keys"]}
+        try:
+            for name, key in made["keys"].items():
+                await self.services.objects.promote(key, keys[name])
+        except ObjectMissing:
+            if await asyncio.to_thread(self._status, generation) in generations.ACTIVE:
+                raise
         delivery = await asyncio.to_thread(self._complete, generation, made, keys)
+        if await asyncio.to_thread(self._status, generation) != generations.COMPLETED:
+            await self.services.objects.delete_prefix(final_prefix(row))
         await self.clear(row)
         await batches.moved(self.services, row.batch_id)
         return {"delivery": delivery}
 
     async def fail(self, generation: str, error: Json) -> Json:
         """End a generation that did not work out; the webhook's delivery, if there is one."""
-        row = await asyncio.to_thread(self._row, generation)
+        row = await asyncio.to_thread(self._known, generation)
+        if row is None:
+            return {"delivery": None}
         delivery = await asyncio.to_thread(self.end, row, error or _NOTHING)
         await self.clear(row)
         await batches.moved(self.services, row.batch_id)
@@ -180,7 +196,9 @@ class Steps:
 
     def _complete(self, generation: str, made: Json, keys: dict[str, str]) -> str | None:
         with self.services.database.writing() as session:
-            row = session.get_one(Generation, generation)
+            row = session.get(Generation, generation)
+            if row is None:
+                return None
             before = row.result or {}
             report = made["report"]
             warnings = list(dict.fromkeys([*before.get("warnings", []), *report.get("warnings", [])]))
@@ -234,10 +252,10 @@ class Steps:
             return {"error": {"code": failure.code, "message": failure.message}}
         except LipwrightError as error:
             return _failed(error)
+        except ObjectMissing as error:
+            return _gone(row, error)
         except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            return {"error": {"code": "generation_infra_storage_error", "message": "The service's disk is full."}}
+            return _full(error)
         finally:
             await teller.close()
 
@@ -267,6 +285,14 @@ class Steps:
         with self.services.database.reading() as session:
             return session.get_one(Generation, generation)
 
+    def _known(self, generation: str) -> Generation | None:
+        with self.services.database.reading() as session:
+            return session.get(Generation, generation)
+
+    def _status(self, generation: str) -> str | None:
+        row = self._known(generation)
+        return row.status if row is not None else None
+
     def _place(self, generation: str) -> Workplace:
         return Workplace(self.services.config.work_dir, self.services.objects, generation)
 
@@ -294,6 +320,21 @@ def segment_map(report: Json) -> list[Json]:
 
 def _failed(error: LipwrightError) -> Json:
     return {"error": {"code": error.code, "message": error.message}}
+
+
+def _full(error: OSError) -> Json:
+    """What a user reads of a full disk; anything else is a fault of ours and raised."""
+    if error.errno not in _FULL:
+        raise error
+    return {"error": {"code": "generation_infra_storage_error", "message": "The service's disk is full."}}
+
+
+def _gone(row: Generation, error: ObjectMissing) -> Json:
+    """What a user reads of an input that was an object of theirs and is not there any more; else as `_full`."""
+    for index, item in enumerate(row.request["input"]):
+        if item.get("key") == error.key:
+            return _failed(inaccessible(item["type"], f"input[{index}]"))
+    raise error
 
 
 def _delivery_of(row: Generation) -> str | None:

@@ -7,13 +7,18 @@ is what it took so far, carried on; it is told once a tenth is done, when it sta
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from lipwright.service.storage import generations
 from lipwright.service.storage.database import Database
 from lipwright.service.storage.tables import Generation
+
+_log = logging.getLogger(__name__)
 
 EVERY = 0.5
 _SPANS = {"fetch": (0.0, 5.0), "text to speech": (5.0, 8.0), "faces": (8.0, 42.0), "listen": (8.0, 42.0)}
@@ -46,7 +51,10 @@ class Teller:
     async def _write_soon(self) -> None:
         while self._latest is not None:
             event, self._latest = self._latest, None
-            await asyncio.to_thread(self._write, event)
+            try:
+                await asyncio.to_thread(self._write, event)
+            except SQLAlchemyError:  # nobody loses a job for want of a percentage
+                _log.warning("progress could not be written down; the next will be", exc_info=True)
             await asyncio.sleep(EVERY)
 
     def _write(self, event: dict[str, Any]) -> None:
