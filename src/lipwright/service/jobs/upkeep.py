@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import load_only
 
 from lipwright.service.jobs import face_cache
 from lipwright.service.jobs.batches import PATIENCE, moved
@@ -23,7 +24,7 @@ from lipwright.service.jobs.steps import Steps
 from lipwright.service.orders import retention
 from lipwright.service.orders.removal import remove_asset, remove_asset_file, remove_batch, remove_generation, uses
 from lipwright.service.storage import batches, deliveries, generations, rates
-from lipwright.service.storage.tables import Asset, Delivery, Generation, Upload, is_id, now
+from lipwright.service.storage.tables import Delivery, Generation, is_id, now
 
 _log = logging.getLogger(__name__)
 
@@ -46,19 +47,24 @@ class Upkeep:
         self._steps = steps
         self._services = steps.services
 
+    @property
+    def duties(self) -> list[tuple[float, float, Callable[[], Awaitable[object]]]]:
+        """Each duty, with seconds until it is due for the first time and between two times."""
+        return [
+            (0.0, 5.0, self.reconcile),
+            (2.0, 5.0, self.move_batches),
+            (30.0, 600.0, self.retire),
+            (20.0, 900.0, self.sweep),
+            (40.0, 600.0, self.forget_rates),
+            (60.0, 3600.0, self.forget_jobs),
+        ]
+
     async def run(self) -> None:
         """Do what is due, for ever."""
-        duties: list[tuple[float, Callable[[], Awaitable[object]]]] = [
-            (5.0, self.reconcile),
-            (5.0, self.move_batches),
-            (600.0, self.retire),
-            (900.0, self.sweep),
-            (600.0, self.forget_rates),
-        ]
-        due = [0.0, 2.0, 30.0, 20.0, 40.0]
         start = time.monotonic()
+        due = [first for first, _, _ in self.duties]
         while True:
-            for number, (every, duty) in enumerate(duties):
+            for number, (_, every, duty) in enumerate(self.duties):
                 if time.monotonic() - start >= due[number]:
                     due[number] = time.monotonic() - start + every
                     try:
@@ -106,7 +112,7 @@ class Upkeep:
         for asset in unused:
             if not await asyncio.to_thread(uses, self._services, asset):  # nor since we looked
                 await remove_asset(self._services, asset)
-        stale = await asyncio.to_thread(self._stale_uploads)
+        stale = await asyncio.to_thread(retention.stale_uploads, self._services)
         for key in stale:
             await remove_asset_file(self._services, key)
         return len(old) + len(old_batches) + len(unused) + len(stale)
@@ -132,42 +138,46 @@ class Upkeep:
         """Remove counts of calls in windows that are over; how many."""
         return await asyncio.to_thread(rates.forget_old, self._services.database)
 
+    async def forget_jobs(self) -> int:
+        """Have the queue forget jobs that ended long ago; how many."""
+        return await asyncio.to_thread(self._services.queue.prune, now() - REMEMBERED)
+
     def _settled(self) -> list[Generation]:
         with self._services.database.reading() as session:
             query = select(Generation).where(
                 Generation.status.in_(generations.ACTIVE), Generation.created_at < now() - SETTLED
             )
-            return list(session.scalars(query))
+            needed = load_only(Generation.turn, Generation.priority)  # a request may have megabytes
+            return list(session.scalars(query.options(needed)))
 
     def _undelivered(self) -> int:
-        """Hand over deliveries that were written down, or asked for once more, and never reached the queue."""
+        """Hand over deliveries that were written down, or asked for once more, and that no job works at.
+
+        A job that died (the database was away for long, say) is forgotten and begun anew under its name.
+        """
         with self._services.database.reading() as session:
             query = select(Delivery).where(Delivery.status == deliveries.PENDING, Delivery.created_at < now() - SETTLED)
-            waiting = list(session.scalars(query))
-        fresh = [row.id for row in waiting if not row.attempts]
-        idle = {f"{row.id}.{len(row.attempts)}": row for row in waiting if row.attempts and _is_idle(row)}
-        known = self._services.queue.states([*fresh, *idle])
-        missing = [delivery for delivery in fresh if delivery not in known]
-        for delivery in missing:
-            self._services.queue.deliver(delivery)
-        again = [row for identity, row in idle.items() if identity not in known]
-        for row in again:
-            self._services.queue.redeliver(row.id, len(row.attempts))
-        return len(missing) + len(again)
+            rows = list(session.scalars(query.options(load_only(Delivery.attempts))))  # bodies may have megabytes
+        queue = self._services.queue
+        jobs = {
+            f"{row.id}.{len(row.attempts)}" if row.attempts else row.id: row
+            for row in rows
+            if not row.attempts or _is_idle(row)
+        }
+        known = queue.states(list(jobs))
+        idle = {job: row for job, row in jobs.items() if job not in known or known[job] in _DEAD}
+        for job, row in idle.items():
+            if job in known:
+                queue.forget([job])
+            if row.attempts:
+                queue.redeliver(row.id, len(row.attempts))
+            else:
+                queue.deliver(row.id)
+        return len(idle)
 
     def _unended(self) -> list[str]:
         with self._services.database.reading() as session:
             return batches.unended(session)
-
-    def _stale_uploads(self) -> list[str]:
-        """Uploads that never became assets; their rows are gone afterwards."""
-        with self._services.database.writing() as session:
-            limit = now() - timedelta(hours=self._services.config.upload_hours)
-            old = list(session.scalars(select(Upload).where(Upload.created_at < limit)))
-            used = set(session.scalars(select(Asset.key).where(Asset.key.in_([row.key for row in old]))))
-            for row in old:
-                session.delete(row)
-            return [row.key for row in old if row.key not in used]
 
     def _is_over(self, name: str) -> bool:
         """Whether the work folder `name` belongs to a generation that has ended.

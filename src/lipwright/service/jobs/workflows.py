@@ -152,7 +152,7 @@ async def hand_over(identity: str) -> None:
     steps().services.queue.deliver(identity)
 
 
-@DBOS.step()
+@DBOS.step(**AGAIN)
 async def attempt(identity: str, last: bool) -> Json:
     """See `delivering.attempt`."""
     return await delivering.attempt(steps().services, identity, last)

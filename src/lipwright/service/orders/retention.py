@@ -1,8 +1,9 @@
-"""What is older than its organisation keeps things: generations and batches that ended, and assets nobody uses.
+"""What is older than it is kept: generations and batches that ended, assets nobody uses, uploads nobody registered.
 
 An organisation's own number of days comes before the installation's; none or 0 keeps everything. A generation or batch
 is as old as its end. An asset is as old as its upload, and stays as long as anything that is kept uses it: a generation
-that has not ended or ended within the time, or a line of a batch that is still to become one.
+that has not ended or ended within the time, or a line of a batch that is still to become one. So does an upload, which
+can be used by its address without being made an asset.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from lipwright.service.orders.shape import entries
 from lipwright.service.services import Services
 from lipwright.service.storage import batches, generations
-from lipwright.service.storage.tables import Asset, Batch, BatchRow, Generation, Organisation, now
+from lipwright.service.storage.tables import Asset, Batch, BatchRow, Generation, Organisation, Upload, now
 
 _AT_ONCE = 200
 """Bodies in memory at a time; one may have megabytes."""
@@ -44,7 +45,10 @@ def unused_assets(services: Services) -> list[Asset]:
                 session.scalars(select(Asset).where(Asset.organisation_id == organisation, Asset.created_at < before))
             )
             if old:
-                used = {*_inputs(session, organisation, before), *_ordered(services, session, organisation)}
+                mine = Generation.organisation_id == organisation
+                kept = or_(Generation.finished_at.is_(None), Generation.finished_at >= before)
+                lines = _ordered(services, session, Batch.organisation_id == organisation)
+                used = {*_inputs(session, mine, kept), *lines}
                 found += [asset for asset in old if asset.key not in used and asset.id not in used]
     return found
 
@@ -58,20 +62,33 @@ def _limits(services: Services, session: Session) -> Iterator[tuple[str, datetim
             yield organisation.id, now() - timedelta(days=days)
 
 
-def _inputs(session: Session, organisation: str, before: datetime) -> Iterator[str]:
-    """The objects that generations which are kept have among their inputs."""
-    kept = or_(Generation.finished_at.is_(None), Generation.finished_at >= before)
-    query = select(Generation.request).where(Generation.organisation_id == organisation, kept)
+def stale_uploads(services: Services) -> list[str]:
+    """The objects of uploads that never became assets and are too old; their rows are gone afterwards."""
+    limit = now() - timedelta(hours=services.config.upload_hours)
+    with services.database.writing() as session:
+        old = list(session.scalars(select(Upload).where(Upload.created_at < limit)))
+        if not old:
+            return []
+        used = {*_inputs(session, Generation.status.in_(generations.ACTIVE)), *_ordered(services, session)}
+        stale = [row for row in old if row.key not in used]
+        for row in stale:
+            session.delete(row)
+        return [row.key for row in stale]
+
+
+def _inputs(session: Session, *which: ColumnElement[bool]) -> Iterator[str]:
+    """The objects that these generations have among their inputs."""
+    query = select(Generation.request).where(*which)
     for request in session.scalars(query.execution_options(yield_per=_AT_ONCE)):
         yield from (item["key"] for item in request.get("input") or [] if item.get("key"))
 
 
-def _ordered(services: Services, session: Session, organisation: str) -> Iterator[str]:
-    """The assets, by id or object, that lines of batches name which are not generations yet."""
+def _ordered(services: Services, session: Session, *which: ColumnElement[bool]) -> Iterator[str]:
+    """The assets, by id or object, that lines of these batches name which are not generations yet."""
     query = (
         select(BatchRow.payload)
         .join(Batch, Batch.id == BatchRow.batch_id)
-        .where(Batch.organisation_id == organisation, BatchRow.status == generations.PENDING)
+        .where(BatchRow.status == generations.PENDING, *which)
     )
     for payload in session.scalars(query.execution_options(yield_per=_AT_ONCE)):
         for item in entries(payload):

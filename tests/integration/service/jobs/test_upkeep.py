@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers.api import Api, NotedQueue, api
+from tests.servers.api import MEDIA, Api, NotedQueue, api
 
+from lipwright.service.jobs.queue import DurableQueue
 from lipwright.service.jobs.steps import Steps, final_prefix, work_prefix
 from lipwright.service.jobs.upkeep import Upkeep
 from lipwright.service.storage import deliveries
-from lipwright.service.storage.tables import Delivery, Generation, now
+from lipwright.service.storage.tables import Batch, BatchRow, Delivery, Generation, Upload, new_id, now
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +124,85 @@ async def test_a_webhook_that_never_reached_the_queue_is_put_there(here: Api) ->
     assert isinstance(here.queue, TellingQueue)
     here.queue.known = {delivery: "PENDING"}
     assert await upkeep(here).reconcile() == 0
+
+
+async def test_a_webhook_whose_job_died_is_put_there_again(here: Api) -> None:
+    delivery = await pending(here, [])
+    assert isinstance(here.queue, TellingQueue)
+    here.queue.known = {delivery: "ERROR"}
+    assert await upkeep(here).reconcile() == 1
+    assert [name for name, _ in here.queue.calls] == ["forget", "deliver"]
+    here.queue.known = {delivery: "ENQUEUED"}
+    assert await upkeep(here).reconcile() == 0
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"), [(None, ["redeliver"]), ("ERROR", ["forget", "redeliver"]), ("PENDING", [])]
+)
+async def test_a_webhook_that_nobody_tries_any_more_is_tried(here: Api, known: str | None, calls: list[str]) -> None:
+    delivery = await pending(here, [{"number": 1, "at": (now() - LONG_AGO).isoformat()}])
+    assert isinstance(here.queue, TellingQueue)
+    here.queue.known = {} if known is None else {f"{delivery}.1": known}
+    await upkeep(here).reconcile()
+    assert [name for name, _ in here.queue.calls] == calls
+
+
+async def pending(here: Api, attempts: list[dict[str, Any]]) -> str:
+    """A delivery that was written down a while ago."""
+    identity = await settled(here, status="PROCESSING")
+    await Steps(here.services).fail(identity, {"code": "generation_pipeline_failed", "message": "No."})
+    delivery = deliveries.delivery_id(identity)
+    with here.services.database.writing() as session:
+        found = session.get_one(Delivery, delivery)
+        found.created_at, found.attempts = now() - LONG_AGO, attempts
+    here.queue.calls.clear()
+    return delivery
+
+
+async def test_an_upload_goes_when_it_is_old_and_nothing_in_work_uses_it(here: Api) -> None:
+    keys = {name: f"uploads/{here.organisation}/{name}/v.mp4" for name in ("unused", "used", "waiting", "young")}
+    for name, key in keys.items():
+        await here.services.objects.put_bytes(key, b"x")
+        made = now() if name == "young" else now() - LONG_AGO
+        upload = Upload(key=key, organisation_id=here.organisation, file_name="v", content_type="video/mp4")
+        upload.created_at = made
+        here.add(upload)
+    sent = {name: here.services.links.reference(key) for name, key in keys.items()}
+    audio = {"type": "audio", "url": f"{MEDIA}/a.wav"}
+    identity = (await here.create(input=[{"type": "video", "url": sent["used"]}, audio]))["id"]
+    batch = Batch(id=new_id(), organisation_id=here.organisation, api_key_id="key")
+    here.add(batch)
+    payload = here.body(input=[{"type": "video", "url": sent["waiting"]}, audio])
+    here.add(BatchRow(batch_id=batch.id, line=1, request_id="a", payload=payload))
+    assert await upkeep(here).retire() == 1
+    assert {stored.key async for stored in here.services.objects.list()} == {*keys.values()} - {keys["unused"]}
+    here.change(identity, status="FAILED", finished_at=now())
+    assert await upkeep(here).retire() == 1
+    assert await here.services.objects.head(keys["used"]) is None
+
+
+async def test_the_queue_forgets_what_ended_a_week_ago(tmp_path: Path) -> None:
+    """With the real queue: jobs that wait stay, those that ended go."""
+    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    DurableQueue.prepare(url)
+    queue = DurableQueue(url)
+    try:
+        for name in ("waiting", "ended"):
+            queue.deliver(name)
+        queue.cancel("ended")
+        assert queue.prune(now() - timedelta(days=1)) == 0
+        assert set(queue.states(["waiting", "ended"])) == {"waiting", "ended"}
+        assert queue.prune(now() + timedelta(days=1)) == 1
+        assert set(queue.states(["waiting", "ended"])) == {"waiting"}
+    finally:
+        queue.close()
+
+
+async def test_forgetting_is_one_of_the_duties(here: Api) -> None:
+    for _, _, duty in upkeep(here).duties:
+        await duty()
+    ((before,),) = here.queue.asked("prune")
+    assert now() - before > timedelta(days=6)
 
 
 async def test_what_is_old_goes_with_all_its_files_and_what_is_not_stays(here: Api) -> None:
