@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,15 +36,20 @@ from lipwright.service.config import ServiceConfig
 from lipwright.service.orders import idempotency
 from lipwright.service.orders.shape import boxes_urls, echo, entries
 from lipwright.service.services import Services
-from lipwright.service.storage import generations
+from lipwright.service.storage import assets, generations
 from lipwright.service.storage.access import Caller
-from lipwright.service.storage.tables import Asset, Generation, new_id
+from lipwright.service.storage.tables import Generation, new_id
 from lipwright.speech.tts import TextToSpeech, TtsSettings
 from lipwright.speech.tts.service import LOCAL
 from lipwright.timeline.body import parse_request
 from lipwright.timeline.request import GenerationRequest, TextInput
 
 Json = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+"""Addresses of one order that are asked at a time: a stranger's server is not to be knocked over by one request."""
 
 ASSET_TYPES = {"video": "VIDEO", "audio": "AUDIO", "image": "IMAGE"}
 INACCESSIBLE = {"video": VideoInaccessible, "audio": AudioInaccessible, "image": ImageInaccessible}
@@ -166,7 +172,10 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
         if order.key is not None:
             await asyncio.to_thread(_replayed, services, caller, order.key)
         raise
-    await asyncio.to_thread(services.queue.generate, generation.id, generation.turn, generation.priority)
+    try:
+        await asyncio.to_thread(services.queue.generate, generation.id, generation.turn, generation.priority)
+    except Exception:  # it is taken all the same: an error would have the client order it again
+        _log.exception("generation %s did not reach the queue; the upkeep asks again", generation.id)
     return generation
 
 
@@ -195,21 +204,39 @@ async def find_inputs(services: Services, organisation: str, body: Json) -> Json
         AssetNotFound, AssetTypeMismatch, MediaError: of the first input (in the order given) that cannot be used.
     """
     kept: Json = {**copy.deepcopy(body), "input": [_without_key(item) for item in entries(body)]}
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def look(item: Json, index: int) -> Json:
+        async with gate:
+            return await _found(services, organisation, item, index)
+
+    async def look_at_boxes(url: str, path: str) -> None:
+        async with gate:
+            await _boxes(services, organisation, url, path)
+
+    boxes: dict[str, str] = {}
+    for choice, name, path in boxes_urls(kept):
+        boxes.setdefault(choice[name], path)
     found = await asyncio.gather(
-        *(_found(services, organisation, item, index) for index, item in enumerate(kept["input"])),
+        *(look(item, index) for index, item in enumerate(kept["input"])),
+        *(look_at_boxes(url, path) for url, path in boxes.items()),
         return_exceptions=True,
     )
-    for index, outcome in enumerate(found):
+    for outcome in found:
         if isinstance(outcome, BaseException):
             raise outcome
-        kept["input"][index] |= outcome
-    for choice, name, path in boxes_urls(kept):
-        key = services.links.key_of(choice[name])
-        if key is None:
-            await services.fetcher.head(choice[name], field=path, kind="boxes")
-        elif not owned(key, organisation) or await services.objects.head(key) is None:
-            raise BoxesInaccessible(field=path)
+    for item, outcome in zip(kept["input"], found, strict=False):
+        item |= outcome
     return kept
+
+
+async def _boxes(services: Services, organisation: str, url: str, path: str) -> None:
+    """See that a document of boxes can be had."""
+    key = services.links.key_of(url)
+    if key is None:
+        await services.fetcher.head(url, field=path, kind="boxes")
+    elif not owned(key, organisation) or await services.objects.head(key) is None:
+        raise BoxesInaccessible(field=path)
 
 
 def _without_key(item: Any) -> Any:
@@ -224,8 +251,7 @@ async def _found(services: Services, organisation: str, item: Json, index: int) 
         return {}
     asset_id, url = item.get("assetId") or item.get("asset_id"), item.get("url")
     if asset_id:
-        with services.database.reading() as session:
-            return {"key": asset_key(session, organisation, asset_id, kind, f"input[{index}].assetId")}
+        return {"key": await asyncio.to_thread(asset_key, services, organisation, asset_id, kind, index)}
     field = f"input[{index}].url"
     assert isinstance(url, str)
     key = services.links.key_of(url)
@@ -237,14 +263,16 @@ async def _found(services: Services, organisation: str, item: Json, index: int) 
     return {"key": key}
 
 
-def asset_key(session: Session, organisation: str, asset: str, kind: str, field: str) -> str:
-    """The object of an asset that is used as a `kind` input.
+def asset_key(services: Services, organisation: str, asset: str, kind: str, index: int) -> str:
+    """The object of an asset that is used as the `kind` input number `index`.
 
     Raises:
         AssetNotFound, AssetTypeMismatch.
     """
-    row = session.get(Asset, asset)
-    if row is None or row.organisation_id != organisation:
+    field = f"input[{index}].assetId"
+    with services.database.reading() as session:
+        row = assets.find(session, organisation, asset)
+    if row is None:
         raise AssetNotFound(f"{field} {asset!r} is not the id of an asset.", field=field)
     if row.type != ASSET_TYPES[kind]:
         sentence = f"{field} names an asset of type {row.type}; the input is of type {kind}."
