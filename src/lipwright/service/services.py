@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lipwright.media.atomic import PendingFile
 from lipwright.service.config import ServiceConfig
 from lipwright.service.jobs.children import ChildLimits
 from lipwright.service.jobs.prober import Prober
@@ -81,12 +81,23 @@ def signing_secret(config: ServiceConfig) -> bytes:
         return config.signing_secret.get_secret_value().encode()
     path = Path(config.data_dir) / SECRET_FILE
     if not path.exists():
-        old = os.umask(0o077)
-        try:
-            with PendingFile(path) as file:
-                file.write(secrets.token_urlsafe(48).encode())
-                if not path.exists():
-                    file.commit()
-        finally:
-            os.umask(old)
+        _make_secret(path)
     return path.read_bytes()
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret to `path`, unless another process that starts at the same time was faster."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # for its owner only
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_urlsafe(48).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(name, path)  # a name is taken once; renaming would replace what somebody has read already
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
