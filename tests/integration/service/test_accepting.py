@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+import time
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from tests.servers.api import MEDIA, Api
+from tests.servers.running import listening
 
+from lipwright.service.answers import Answers
 from lipwright.service.storage import assets
 from lipwright.service.storage.tables import Asset, new_id
 
@@ -88,3 +92,66 @@ async def test_assets_are_looked_up_beside_the_event_loop(api: Api, monkeypatch:
     await api.create(input=[video, audio])
     assert threads
     assert threading.current_thread() not in threads
+
+
+async def test_a_large_body_does_not_keep_others_waiting(api: Api) -> None:
+    boxes = [[one % 100 + 0.5, 20.25, 300.125, 200.5] for one in range(60_000)]
+    body = json.dumps(api.body(options={"active_speaker_detection": {"bounding_boxes": boxes}}))
+    longest = 0.0
+
+    async def wait() -> None:
+        nonlocal longest
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - began)
+
+    waiting = asyncio.create_task(wait())
+    began = time.perf_counter()
+    headers = {"content-type": "application/json", "idempotency-key": "large"}
+    answer = await api.http.post("/v2/generate", content=body, headers=headers)
+    took = time.perf_counter() - began
+    waiting.cancel()
+    assert answer.status_code == 201
+    assert longest < took / 3, (longest, took)
+
+
+async def test_a_long_list_is_written_beside_the_event_loop(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await api.create()
+    threads, answer = [], Answers.generation
+
+    def noted(self: Answers, *given: Any) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return answer(self, *given)
+
+    monkeypatch.setattr(Answers, "generation", noted)
+    assert len((await api.http.get("/v2/generations")).json()) == 1
+    assert threads
+    assert threading.current_thread() not in threads
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening(api) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST /v2/generate HTTP/1.1\r\nhost: api.test\r\nx-api-key: {api.key}\r\ncontent-length: 1000\r\n\r\n"
+        writer.write(head.encode() + b'{"model"')
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.close()
+        await writer.wait_closed()
+        counted: list[str] = []
+        while not counted:
+            await asyncio.sleep(0.02)
+            metrics = (await api.http.get("/metrics")).text.splitlines()
+            counted = [line for line in metrics if line.startswith("lipwright_http_requests_total") and "POST" in line]
+    assert counted == ['lipwright_http_requests_total{method="POST",route="/v2/generate",status="499"} 1.0']
+    assert "unexpected" not in caplog.text
+
+
+async def test_a_report_that_is_just_being_deleted_is_not_there(api: Api) -> None:
+    identity = (await api.create())["id"]
+    api.change(identity, status="COMPLETED", report_key=f"generations/{api.organisation}/{identity}/report.json")
+    answer = await api.http.get(f"/v2/generations/{identity}/report")
+    assert (answer.status_code, answer.json()["errorCode"]) == (404, "asset_not_found")

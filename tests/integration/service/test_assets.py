@@ -131,6 +131,22 @@ async def test_an_address_takes_only_what_was_asked_for(api: Api) -> None:
     assert (await register(api, place["url"], "VIDEO")).json()["errorCode"] == "uploaded_file_not_found"
 
 
+async def test_an_address_takes_nothing_once_its_file_is_an_asset_or_deleted(either: Api, media: Path) -> None:
+    data = (media / "talk.mp4").read_bytes()
+    body = {"fileName": "talk.mp4", "contentType": "video/mp4", "size": len(data)}
+    place = (await either.http.post("/v2/assets/upload", json=body)).json()
+    kind = {"Content-Type": "video/mp4"}
+    for _ in range(2):  # again, before it was looked at, is fine
+        assert (await either.http.put(place["uploadUrl"], content=data, headers=kind)).status_code == 200
+    asset = (await register(either, place["url"], "VIDEO")).json()
+    again = await either.http.put(place["uploadUrl"], content=b"another", headers=kind)
+    assert (again.status_code, again.json()["errorCode"]) == (403, "asset_forbidden")
+    assert (await either.http.get(asset["url"])).content == data
+    assert (await either.http.delete(f"/v2/assets/{asset['id']}")).status_code == 200
+    assert (await either.http.put(place["uploadUrl"], content=b"x", headers=kind)).status_code == 403
+    assert [stored.key async for stored in either.services.objects.list()] == []
+
+
 async def test_a_file_of_gigabytes(api: Api) -> None:
     size = 5 << 30
     body = {"fileName": "a.mp4", "contentType": "video/mp4", "size": size}

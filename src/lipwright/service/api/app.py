@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -31,6 +32,7 @@ from lipwright.service.api import (
     health,
     metrics,
     models,
+    registering,
     voices,
     webhooks,
 )
@@ -61,6 +63,7 @@ def create_app(config: ServiceConfig, services: Services | None = None) -> FastA
         app.state.answers = Answers(config, parts.links)
         app.state.keys, app.state.limiter = Keys(parts), RateLimiter(config)
         app.state.watches = Watches(parts)
+        app.state.awaited = partial(registering.awaited, parts)
         app.state.registry.register(metrics.Installation(parts, app.state.watches))
         try:
             yield

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from lipwright.error_codes import BY_CODE, known
 from lipwright.errors import Fault, LipwrightError, RequestError
@@ -24,6 +25,7 @@ from lipwright.service.api.state import Unauthorized
 from lipwright.service.jobs.children import StageFailure
 from lipwright.service.storage import batches
 from lipwright.service.storage.generations import AtLimit
+from lipwright.service.storage.objects import ObjectMissing
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StageFailure, _stage)
     app.add_exception_handler(AtLimit, _at_limit)
     app.add_exception_handler(batches.AtLimit, _at_batch_limit)
+    app.add_exception_handler(ObjectMissing, _missing)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _unexpected)
@@ -145,6 +149,17 @@ async def _at_batch_limit(request: Request, error: Exception) -> Response:
     )
     told["upgradeUrl"] = None  # there is nothing to buy
     return JSONResponse(told, 429, {"Retry-After": str(RETRY_SECONDS)})
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    """A file that was deleted a moment ago, by another request or by retention."""
+    told = body(request, 404, "The file does not exist any more.", "asset_not_found")
+    return JSONResponse(told, 404)
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """The client is gone in the middle of its body: nobody reads this, but it is counted."""
+    return Response(status_code=499)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ file, and knows no If-None-Match; and it needs a file, which a store in memory h
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +21,6 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.requests import ClientDisconnect
 
 from lipwright.service.api import errors
 from lipwright.service.api.bodies import pieces
@@ -108,6 +108,8 @@ async def upload_file(key: str, request: Request) -> Response:
     objects, grant = _objects(request), _grant(key, request)
     if grant is None or grant.max_bytes is None:
         return _forbidden(request)
+    if not await asyncio.to_thread(request.app.state.awaited, key):
+        return _forbidden(request, "What was uploaded by this link is an asset already, or was not made one in time.")
     if request.headers.get("content-type") != grant.content_type:
         return _forbidden(request, f"This link is for an upload with the header Content-Type: {grant.content_type}.")
     try:
@@ -116,8 +118,6 @@ async def upload_file(key: str, request: Request) -> Response:
     except ObjectTooLarge:
         message = f"This link is for an upload of at most {grant.max_bytes} bytes."
         return _refusal(request, 413, "request_too_large", message)
-    except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
     return Response()
 
 

@@ -86,7 +86,8 @@ async def create(request: Request, services: TheServices, answers: TheAnswers, c
     """Create a generation; JSON with addresses or asset ids, or multipart with files."""
     body = await read_body(request, services.config)
     try:
-        key = idempotency.key_of(request.headers.getlist("idempotency-key"), await _fingerprint(body))
+        keys = request.headers.getlist("idempotency-key")
+        key = await asyncio.to_thread(idempotency.key_of, keys, await _fingerprint(body)) if keys else None
         order = Order(body.json, _source(request), key=key, answer=answers.generation)
         row, replayed = await _order(services, caller, order, body)
     finally:
@@ -103,8 +104,9 @@ async def _order(services: Services, caller: Caller, order: Order, body: Body) -
         before = await asyncio.to_thread(_before, services, caller, order.key)
         if before is not None:
             return before, True
-    stand_in = {kind: f"upload:{kind}" for kind in body.files}
-    check_body(services, with_files(body.json, stand_in))  # before files are looked at and stored
+    if body.files:  # what is wrong with the rest is told before they are looked at and stored
+        stand_in = {kind: f"upload:{kind}" for kind in body.files}
+        await asyncio.to_thread(check_body, services, with_files(body.json, stand_in))
     assets: dict[str, Asset] = {}
     identity = new_id()
     try:
@@ -275,12 +277,12 @@ async def list_all(request: Request, services: TheServices, answers: TheAnswers,
         raise RequestError("cursor needs a limit.", field="cursor")
     which = _filter(request, caller)
 
-    def read() -> list[Generation]:
+    def answer() -> Response:  # all of it beside the event loop: without a limit there may be very many
         with services.database.reading() as session:
-            return generations.page(session, which, limit, cursor)
+            rows = generations.page(session, which, limit, cursor)
+        return JSONResponse([answers.generation(row) for row in rows])
 
-    rows = await asyncio.to_thread(read)
-    return JSONResponse([answers.generation(row) for row in rows])
+    return await asyncio.to_thread(answer)
 
 
 def _filter(request: Request, caller: Caller) -> Filter:

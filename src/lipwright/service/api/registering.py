@@ -101,6 +101,12 @@ async def hand_out(services: Services, organisation: str, fields: Fields) -> Jso
     }
 
 
+def awaited(services: Services, key: str) -> bool:
+    """Whether a file may still be uploaded as `key`: not once it was looked at, or nobody would find it again."""
+    with services.database.reading() as session:
+        return session.get(Upload, key) is not None
+
+
 async def register(services: Services, organisation: str, wanted: Wanted) -> Asset:
     """The asset that an upload becomes; the one it has become, if it was registered before.
 

@@ -144,7 +144,7 @@ async def accept(services: Services, caller: Caller, order: Order) -> Generation
     """
     if order.key is not None:
         await asyncio.to_thread(_replayed, services, caller, order.key)
-    request = check_body(services, order.body)
+    request = await asyncio.to_thread(check_body, services, order.body)
     kept = await find_inputs(services, caller.organisation, order.body)
     generation = Generation(
         id=order.generation or new_id(),

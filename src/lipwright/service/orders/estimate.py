@@ -69,7 +69,7 @@ async def of_body(services: Services, organisation: str, body: Mapping[str, Any]
     Raises:
         What `accept` raises for the same body. CostEstimateUnavailable. StageFailure: the media do not do for it.
     """
-    check_body(services, body)
+    await asyncio.to_thread(check_body, services, body)
     try:
         async with asyncio.timeout(SECONDS):
             kept = await find_inputs(services, organisation, dict(body))

@@ -61,6 +61,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     app.include_router(router)
     errors.install(app)
     app.state.objects, app.state.links, app.state.config = objects, links, ServiceConfig(data_dir=tmp_path)
+    app.state.awaited = lambda key: True
     return Site(objects, links, app)
 
 
