@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from lipwright.service.net.signing import new_secret
@@ -33,11 +34,14 @@ def digest(key: str) -> str:
 
 def organisation_named(session: Session, name: str) -> Organisation:
     """The organisation called `name`, made if there is none."""
-    found = session.scalars(select(Organisation).where(Organisation.name == name)).first()
+    query = select(Organisation).where(Organisation.name == name)
+    found = session.scalars(query).first()
     if found is None:
-        found = Organisation(name=name, webhook_secret=new_secret())
-        session.add(found)
-        session.flush()
+        # Several processes that start together on PostgreSQL would each make one.
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        new = insert(Organisation).values(name=name, webhook_secret=new_secret())
+        session.execute(new.on_conflict_do_nothing(index_elements=[Organisation.name]))
+        found = session.scalars(query).one()
     return found
 
 

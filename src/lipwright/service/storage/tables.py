@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 CONVENTION = {
@@ -23,6 +23,7 @@ CONVENTION = {
 }
 
 
+_STARTED = "started_at IS NOT NULL"
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -72,7 +73,7 @@ class Organisation(Table):
     __tablename__ = "organisations"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(unique=True)
     webhook_secret: Mapped[str]
     retention_days: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -112,6 +113,8 @@ class Generation(Table):
         Index("ix_generations_active", "api_key_id", "status"),
         Index("ix_generations_status", "status", "created_at"),
         Index("ix_generations_idempotency", "organisation_id", "idempotency_key", unique=True),
+        Index("ix_generations_turns", "api_key_id", "turn"),
+        Index("ix_generations_started", "turn", sqlite_where=text(_STARTED), postgresql_where=text(_STARTED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("retention_days", sa.Double(), nullable=True),
         sa.Column("created_at", Moment(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
+        sa.UniqueConstraint("name", name=op.f("uq_organisations_name")),
     )
     op.create_table(
         "rate_windows",
@@ -164,7 +165,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_generations_finished_at"), ["finished_at"], unique=False)
         batch_op.create_index("ix_generations_idempotency", ["organisation_id", "idempotency_key"], unique=True)
         batch_op.create_index("ix_generations_listing", ["organisation_id", "created_at", "id"], unique=False)
+        started = sa.text("started_at IS NOT NULL")
+        batch_op.create_index(
+            "ix_generations_started", ["turn"], unique=False, sqlite_where=started, postgresql_where=started
+        )
         batch_op.create_index("ix_generations_status", ["status", "created_at"], unique=False)
+        batch_op.create_index("ix_generations_turns", ["api_key_id", "turn"], unique=False)
 
     op.create_table(
         "uploads",
@@ -204,7 +210,9 @@ def downgrade() -> None:
 
     op.drop_table("uploads")
     with op.batch_alter_table("generations", schema=None) as batch_op:
+        batch_op.drop_index("ix_generations_turns")
         batch_op.drop_index("ix_generations_status")
+        batch_op.drop_index("ix_generations_started")
         batch_op.drop_index("ix_generations_listing")
         batch_op.drop_index("ix_generations_idempotency")
         batch_op.drop_index(batch_op.f("ix_generations_finished_at"))
