@@ -8,6 +8,8 @@ data folder (or the file that LIPWRIGHT_CONFIG names). `lipwright config` shows 
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -26,6 +29,9 @@ from lipwright.errors import RequestError
 FILE = "lipwright.toml"
 FILE_VARIABLE = "LIPWRIGHT_CONFIG"
 PREFIX = "LIPWRIGHT_"
+SHORTEST_SECRET = 16
+_SECRET = ("signing_secret", "objects_options", "database_url")
+"""Settings whose values are not repeated, in part or whole."""
 
 ALIASES = {
     "sync-3": "exemplar",
@@ -67,7 +73,7 @@ class ServiceConfig(BaseSettings):
 
     models: dict[str, str] = Field(default_factory=lambda: dict(ALIASES))
     """Names of models and the engines that stand behind them; engines answer to their own names as well."""
-    quality: str = "visually-lossless"
+    quality: Literal["draft", "balanced", "visually-lossless", "archive"] = "visually-lossless"
     """Encoding preset of outputs: draft, balanced, visually-lossless or archive."""
     price_per_frame: float = Field(default=0.0, ge=0)
     """What the cost estimate charges for a frame of output, in dollars."""
@@ -136,7 +142,7 @@ class ServiceConfig(BaseSettings):
     webhook_first_retry: float = Field(default=5.0, gt=0)
     """How long after the first failed try a webhook is sent again; it doubles from there, up to an hour."""
 
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
     log_json: bool = False
     """Logs as one JSON object a line."""
@@ -150,6 +156,48 @@ class ServiceConfig(BaseSettings):
     def _listed(cls, value: object) -> object:
         """A comma-separated list, as an environment variable holds it."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _small(cls, value: object) -> object:
+        """INFO is info."""
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        """Nothing, or what links can begin with."""
+        if value and not re.fullmatch(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", value, re.ASCII):
+            raise ValueError("it must be http(s)://host[:port][/path] and nothing else")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        """Nothing, or one of the two kinds."""
+        if value and not value.startswith(("postgresql://", "postgres://", "sqlite:///")):
+            raise ValueError("it must begin with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("signing_secret")
+    @classmethod
+    def _long(cls, value: SecretStr) -> SecretStr:
+        """Nothing, or what cannot be guessed."""
+        if 0 < len(value.get_secret_value().encode()) < SHORTEST_SECRET:
+            raise ValueError(f"it must have at least {SHORTEST_SECRET} bytes")
+        return value
+
+    @field_validator("rate_generate", "rate_other")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        """A number of calls in a period."""
+        from limits import parse
+
+        try:
+            parse(value)
+        except ValueError:
+            raise ValueError("it must be a number of calls and a period, such as 60/minute") from None
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -224,7 +272,11 @@ def load_config(**given: Any) -> ServiceConfig:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise RequestError(
-            f"The setting {name} ({PREFIX}{name.upper()}) is {first.get('input')!r}: {first['msg']}.", field=name
-        ) from None
+        value = "" if name.startswith(_SECRET) else f" is {first.get('input')!r}"
+        said = f"The setting {name} ({PREFIX}{name.upper()}){value}: {first['msg'].removeprefix('Value error, ')}."
+        raise RequestError(said, field=name) from None
+    except SettingsError as error:
+        raise RequestError(f"A setting in the environment cannot be read: {error}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"The settings file ({FILE}, or what {FILE_VARIABLE} names) is no TOML: {error}.") from None
     return config.model_copy(update={"data_dir": config.data_dir.expanduser().absolute()})

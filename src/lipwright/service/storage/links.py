@@ -23,13 +23,13 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
+from lipwright.service.config import SHORTEST_SECRET
 from lipwright.service.storage.keys import checked
 from lipwright.service.storage.objects import Objects
 
 Method = Literal["GET", "PUT"]
 
 ROUTE = "/files/"
-_SHORTEST_SECRET = 16
 _LONGEST_PRESIGNED = timedelta(days=7)  # the limit of S3, GCS and Azure
 _PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
@@ -64,8 +64,8 @@ class Links:
     def __init__(
         self, objects: Objects, secret: bytes, public_url: str, clock: Callable[[], float] = time.time
     ) -> None:
-        if len(secret) < _SHORTEST_SECRET:
-            raise ValueError(f"The secret of links must have at least {_SHORTEST_SECRET} bytes, not {len(secret)}.")
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"The secret of links must have at least {SHORTEST_SECRET} bytes, not {len(secret)}.")
         self._objects = objects
         self._secret = hashlib.sha256(b"lipwright links\0" + secret).digest()
         self._clock = clock
