@@ -15,6 +15,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN ?=
+# Two test processes: most tests wait for a server or a render, and few need two cores. A file's tests stay together.
+JOBS ?= -n 2 --dist loadfile
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -58,7 +60,7 @@ demo: $(VENV)/.models
 	$(BIN)/lipwright demo --api
 
 test: $(VENV)/.models
-	$(PY) -m pytest $(RUN)
+	$(PY) -m pytest $(JOBS) $(RUN)
 
 check: $(VENV)/.package
 	$(BIN)/ruff format --check .
