@@ -18,12 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lipwright.error_codes import known
-from lipwright.errors import LipwrightError
+from lipwright.errors import BoxesInaccessible, LipwrightError
 from lipwright.service.answers import Answers
 from lipwright.service.jobs import batches, face_cache
 from lipwright.service.jobs.children import ChildLimits, StageFailure, run_stage
 from lipwright.service.jobs.telling import Teller
 from lipwright.service.jobs.workplace import Workplace
+from lipwright.service.net.fetch import FileSink
 from lipwright.service.net.signing import canonical
 from lipwright.service.orders.accept import inaccessible
 from lipwright.service.orders.shape import boxes_urls, safe_name
@@ -67,12 +68,14 @@ class Steps:
                     base = safe_name(urlsplit(item["url"]).path, item["type"])
                     key = f"{prefix}/{name}/{base}"
                     fetched[name] = await self._fetch(item["url"], field, item["type"], folder, key)
-                for number, (choice, key, field) in enumerate(boxes_urls(row.request)):
-                    name, own = f"boxes.{number}", self.services.links.key_of(choice[key])
-                    if own is not None:
-                        fetched[name] = own
-                    else:
-                        fetched[name] = await self._fetch(choice[key], field, "boxes", folder, f"{prefix}/{name}")
+                documents: dict[str, str] = {}  # many segments, and both spellings, may name one
+                for number, (choice, spelling, field) in enumerate(boxes_urls(row.request)):
+                    name, url = f"boxes.{number}", choice[spelling]
+                    if url not in documents:
+                        own = self.services.links.key_of(url)
+                        key = f"{prefix}/{name}"
+                        documents[url] = own or await self._fetch(url, field, "boxes", folder, key)
+                    fetched[name] = documents[url]
         except LipwrightError as error:
             return _failed(error)
         except OSError as error:
@@ -276,7 +279,7 @@ class Steps:
         path = folder / key.rpartition("/")[2]
         with path.open("wb") as file:
             await self.services.fetcher.download(
-                url, _FileSink(file), field=field, kind=kind, max_bytes=self.services.config.max_upload
+                url, FileSink(file), field=field, kind=kind, max_bytes=self.services.config.max_upload
             )
         await self.services.objects.put_file(key, path)
         return key
@@ -330,11 +333,13 @@ def _full(error: OSError) -> Json:
 
 
 def _gone(row: Generation, error: ObjectMissing) -> Json:
-    """What a user reads of an input that was an object of theirs and is not there any more; else as `_full`."""
+    """What a user reads of an object of theirs that is not there any more; one of the job's own is a fault of ours."""
     for index, item in enumerate(row.request["input"]):
         if item.get("key") == error.key:
             return _failed(inaccessible(item["type"], f"input[{index}]"))
-    raise error
+    if error.key.startswith(f"{work_prefix(row)}/"):
+        raise error
+    return _failed(BoxesInaccessible())
 
 
 def _delivery_of(row: Generation) -> str | None:
@@ -351,12 +356,3 @@ def _speaks_by_network(row: Generation) -> bool:
     providers = [item.get("provider") for item in row.request["input"] if isinstance(item.get("provider"), dict)]
     asked = any(provider.get("name", "elevenlabs") == "elevenlabs" for provider in providers if provider)
     return asked and bool(TtsSettings.from_environment().api_key)
-
-
-class _FileSink:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    async def write(self, data: bytes, /) -> object:
-        """Append `data`."""
-        return await asyncio.to_thread(self._file.write, data)

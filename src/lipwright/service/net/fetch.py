@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, NoReturn, Protocol
+from typing import BinaryIO, Literal, NoReturn, Protocol
 
 import httpx
 
@@ -107,6 +107,17 @@ class Sink(Protocol):
     """Where a download goes."""
 
     async def write(self, data: bytes, /) -> object: ...
+
+
+class FileSink:
+    """A sink that appends to an open file, beside the event loop."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    async def write(self, data: bytes, /) -> object:
+        """Append `data`."""
+        return await asyncio.to_thread(self._file.write, data)
 
 
 class _Unsuitable(Exception):

@@ -18,6 +18,7 @@ from typing import Any
 from lipwright.errors import FileTooLarge, LipwrightError
 from lipwright.service.jobs.children import StageFailure
 from lipwright.service.jobs.prober import TIMEOUT, UNAVAILABLE
+from lipwright.service.net.fetch import FileSink
 from lipwright.service.orders.accept import check_body, find_inputs, inaccessible
 from lipwright.service.services import Services
 from lipwright.service.storage import generations
@@ -129,7 +130,7 @@ async def _path(services: Services, item: Json, index: int, folder: Path) -> Pat
     with path.open("wb") as file:
         try:
             await services.fetcher.download(
-                item["url"], _Sink(file), field=f"{field}.url", kind=item["type"], max_bytes=most
+                item["url"], FileSink(file), field=f"{field}.url", kind=item["type"], max_bytes=most
             )
         except FileTooLarge:
             if most < services.config.max_upload:
@@ -140,12 +141,3 @@ async def _path(services: Services, item: Json, index: int, folder: Path) -> Pat
 
 def _too_large(field: str) -> str:
     return f"{field} is larger than the {MOST_BYTES >> 20} MB that are fetched for an estimate."
-
-
-class _Sink:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    async def write(self, data: bytes, /) -> object:
-        """Append `data`."""
-        return await asyncio.to_thread(self._file.write, data)

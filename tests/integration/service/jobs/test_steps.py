@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from tests.servers.api import MEDIA, Api
 
+from lipwright.errors import BoxesInaccessible
 from lipwright.service.jobs.steps import Steps, work_prefix
 from lipwright.service.jobs.telling import Teller
+from lipwright.service.jobs.workplace import Workplace
+from lipwright.service.storage.objects import ObjectMissing
 from lipwright.service.storage.tables import Generation, now
+from lipwright.timeline.body import parse_request
+from lipwright.timeline.options import BoxesAt
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +52,34 @@ async def test_a_disk_that_is_full_while_inputs_are_fetched_is_told(api: Api, mo
     assert done["error"]["code"] == "generation_infra_storage_error"
 
 
+async def test_a_document_of_boxes_is_fetched_once_however_often_and_in_whichever_spelling_it_is_named(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def download(url: str, sink: Any, **_: object) -> None:
+        asked.append(url)
+        await sink.write(b"{}")
+
+    monkeypatch.setattr(api.services.fetcher, "download", download)
+    url = f"{MEDIA}/boxes.json"
+    choice = {"active_speaker_detection": {"bounding_boxes_url": url, "boundingBoxesUrl": url}}
+    choices = {**choice, "activeSpeakerDetection": choice["active_speaker_detection"]}
+    audio = {"type": "audio", "url": f"{MEDIA}/a.wav", "refId": "a"}
+    parts = [
+        {"startTime": one, "endTime": one + 1, "audioInput": {"refId": "a"}, "optionsOverride": choice}
+        for one in range(5)
+    ]
+    inputs = [{"type": "video", "url": f"{MEDIA}/v.mp4"}, audio]
+    identity = (await api.create(input=inputs, options=choices, segments=parts))["id"]
+    done = await Steps(api.services).gather(identity)
+    assert sorted(asked) == [f"{MEDIA}/a.wav", url, f"{MEDIA}/v.mp4"]
+    place = Workplace(api.services.config.work_dir, api.services.objects, identity)
+    request = parse_request(await place.localised(row(api, identity).request, done["fetched"]))
+    assert isinstance(request.options.speaker, BoxesAt)
+    assert Path(request.options.speaker.url).read_bytes() == b"{}"
+
+
 async def test_an_input_that_is_gone_is_named(api: Api) -> None:
     key, objects = f"uploads/{api.organisation}/x/v.mp4", api.services.objects
     await objects.put_bytes(key, b"x")
@@ -54,6 +88,22 @@ async def test_an_input_that_is_gone_is_named(api: Api) -> None:
     await objects.delete(key)
     done = await Steps(api.services).prepare(identity, {})
     assert done["error"]["code"] == "generation_input_video_inaccessible"
+
+
+async def test_boxes_that_are_gone_are_named_and_a_file_of_the_job_is_not(api: Api) -> None:
+    key, objects = f"uploads/{api.organisation}/x/boxes.json", api.services.objects
+    for name in (key, "work/v", "work/a"):
+        await objects.put_bytes(name, b"x")
+    url = api.services.links.reference(key)
+    options = {"active_speaker_detection": {"bounding_boxes_url": url}}
+    identity = (await api.create(options=options))["id"]
+    await objects.delete(key)
+    fetched = {"input.0": "work/v", "input.1": "work/a", "boxes.0": key}
+    done = await Steps(api.services).prepare(identity, fetched)
+    assert done["error"]["code"] == BoxesInaccessible.code
+    own = f"{work_prefix(row(api, identity))}/input.0/v.mp4"
+    with pytest.raises(ObjectMissing):
+        await Steps(api.services).prepare(identity, fetched | {"input.0": own})
 
 
 @pytest.mark.parametrize("deleted", [False, True])
