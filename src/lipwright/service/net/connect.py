@@ -14,8 +14,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 import httpx
@@ -38,9 +39,14 @@ class Resolver(Protocol):
     async def __call__(self, host: str, port: int) -> Sequence[str]: ...
 
 
+_LOOKUPS = ThreadPoolExecutor(16, "lipwright-names")
+"""Threads of their own: a name whose servers are silent takes half a minute, in which handlers would get none."""
+
+
 async def system_resolver(host: str, port: int) -> Sequence[str]:
     """What the machine's own resolver says, in its order of preference."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, look_up)
     return [str(entry[4][0]) for entry in found]
 
 
