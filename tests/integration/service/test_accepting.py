@@ -6,13 +6,17 @@ import asyncio
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError
 from tests.servers.api import MEDIA, Api
 from tests.servers.running import listening
 
+from lipwright.errors import OutputError
 from lipwright.service.answers import Answers
 from lipwright.service.storage import assets
 from lipwright.service.storage.tables import Asset, new_id
@@ -155,3 +159,24 @@ async def test_a_report_that_is_just_being_deleted_is_not_there(api: Api) -> Non
     api.change(identity, status="COMPLETED", report_key=f"generations/{api.organisation}/{identity}/report.json")
     answer = await api.http.get(f"/v2/generations/{identity}/report")
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "asset_not_found")
+
+
+async def test_nothing_stays_of_a_file_that_cannot_be_stored(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "face.png"
+    cv2.imwrite(str(picture), np.full((90, 120, 3), 128, np.uint8))
+    put = api.services.objects.put_file
+
+    async def full(key: str, path: Path) -> None:
+        if key.endswith("face.png"):
+            raise OutputError("The object could not be stored: the disk is full.")
+        await put(key, path)
+
+    monkeypatch.setattr(api.services.objects, "put_file", full)
+    fields = {"model": "lipsync-2", "input": json.dumps([{"type": "audio", "url": f"{MEDIA}/a.wav"}])}
+    files = {"image": ("face.png", picture.read_bytes(), "image/png")}
+    answer = await api.http.post("/v2/generate", data=fields, files=files)
+    assert answer.json()["errorCode"] == OutputError.code
+    assert [stored.key async for stored in api.services.objects.list()] == []
+    assert list(api.services.config.work_dir.iterdir()) == []

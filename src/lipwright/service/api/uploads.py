@@ -49,7 +49,12 @@ async def asset_of_file(
     if thumbnail.exists():
         thumbnail_key = f"assets/{organisation}/{identity}.thumbnail.jpg"
         await services.objects.put_file(thumbnail_key, thumbnail)
-    await services.objects.put_file(key, path)
+    try:
+        await services.objects.put_file(key, path)
+    except BaseException:  # a full disk, say: no row will name the thumbnail, so nobody would find it again
+        if thumbnail_key is not None:
+            await asyncio.shield(services.objects.delete(thumbnail_key))
+        raise
     return Asset(
         id=identity,
         organisation_id=organisation,
