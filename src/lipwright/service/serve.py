@@ -12,8 +12,10 @@ import time
 
 import uvicorn
 
+from lipwright.generation.engine import engine_names
 from lipwright.service.api.app import create_app
 from lipwright.service.config import PREFIX, ServiceConfig
+from lipwright.service.jobs.workplace import LEFT_BEHIND, remove_old
 from lipwright.service.logs import set_up
 from lipwright.service.services import prepare
 from lipwright.service.storage import access
@@ -31,6 +33,10 @@ def serve(config: ServiceConfig, *, worker: bool = True) -> None:
     prepare(config)
     # Uploads that are too large for memory wait on the disk that is meant for it, not in a small /tmp.
     tempfile.tempdir = str(config.work_dir)
+    remove_old(config.work_dir, LEFT_BEHIND)
+    for name, engine in config.models.items():
+        if engine not in engine_names():
+            _log.warning("the model %r is left out: its engine %r is not installed", name, engine)
     key = first_key(config)
     print(f"Lipwright serves at {config.base_url}", flush=True)
     if key is not None:

@@ -35,6 +35,9 @@ TRIM = "generation_input_trim_invalid"
 FACE = "generation_input_face_selection_invalid"
 TEXT_LENGTH = "generation_text_length_exceeded"
 LONGEST_SCRIPT = 5000
+MOST_INPUTS = 500
+MOST_SEGMENTS = 2000
+"""More than anybody cuts by hand, and few enough to be looked at while a client waits."""
 _MOST_OVERLAPS = 20
 
 
@@ -69,6 +72,11 @@ def _visual(request: GenerationRequest) -> Iterator[Fault]:
 def _audio(request: GenerationRequest) -> Iterator[Fault]:
     audio = request.audio
     named = [one for one in audio if one.named]
+    if len(audio) > MOST_INPUTS:
+        yield Fault("input", f"input has {len(audio)} audio and text; at most {MOST_INPUTS} are allowed.", VALIDATION)
+    if len(request.segments) > MOST_SEGMENTS:
+        sentence = f"segments has {len(request.segments)} entries; at most {MOST_SEGMENTS} are allowed."
+        yield Fault("segments", sentence, SEGMENTS)
     if not audio and not request.segments:
         yield Fault("input", "input has no audio or text; at least one is needed.", VALIDATION)
     by_ref = any(not segment.aligned for segment in request.segments)

@@ -21,6 +21,7 @@ from lipwright.service.jobs import face_cache
 from lipwright.service.jobs.batches import PATIENCE, moved
 from lipwright.service.jobs.delivering import LONGEST_WAIT
 from lipwright.service.jobs.steps import Steps
+from lipwright.service.jobs.workplace import LEFT_BEHIND, remove_old
 from lipwright.service.orders import retention
 from lipwright.service.orders.removal import remove_asset, remove_asset_file, remove_batch, remove_generation, uses
 from lipwright.service.storage import batches, deliveries, generations, rates
@@ -34,8 +35,11 @@ SETTLED = timedelta(seconds=10)
 REMEMBERED = timedelta(days=7)
 """How long the queue remembers a job that has ended."""
 
+RECENT = timedelta(hours=1)
+"""For how long after its end a job is made sure to have ended."""
+
+_ALIVE = {"ENQUEUED", "PENDING", "DELAYED"}
 _DEAD = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
-_STAGED = 6 * 3600.0
 _BATCHES = 20.0
 """Seconds that one round may spend on batches; the next one begins with others."""
 
@@ -87,7 +91,9 @@ class Upkeep:
                 code = "generation_cancelled" if state == "CANCELLED" else "generation_unknown_error"
                 message = "The job was cancelled." if state == "CANCELLED" else "The job failed for an unknown reason."
                 await self._steps.fail(row.id, {"code": code, "message": message})
+                await asyncio.to_thread(self._services.queue.cancel, row.id)  # pieces of it may be in work yet
                 mended += 1
+        mended += await asyncio.to_thread(self._still_running)
         mended += await asyncio.to_thread(self._undelivered)
         return mended
 
@@ -120,10 +126,10 @@ class Upkeep:
     async def sweep(self) -> int:
         """Remove what crashes left (half-written objects, files of generations that have ended), and faces of videos
         that are gone."""
-        removed = await self._services.objects.sweep(_STAGED)
+        removed = await self._services.objects.sweep(LEFT_BEHIND)
         work = self._services.config.work_dir
-        names = [path.name for path in work.iterdir() if path.is_dir()] if work.is_dir() else []
-        for name in names:
+        removed += await asyncio.to_thread(remove_old, work, LEFT_BEHIND)
+        for name in [path.name for path in work.iterdir() if is_id(path.name)]:
             if await asyncio.to_thread(self._is_over, name):
                 await asyncio.to_thread(shutil.rmtree, work / name, True)
                 removed += 1
@@ -141,6 +147,19 @@ class Upkeep:
     async def forget_jobs(self) -> int:
         """Have the queue forget jobs that ended long ago; how many."""
         return await asyncio.to_thread(self._services.queue.prune, now() - REMEMBERED)
+
+    def _still_running(self) -> int:
+        """Cancel jobs of generations that were cancelled while the queue could not be told."""
+        with self._services.database.reading() as session:
+            query = select(Generation.id).where(
+                Generation.finished_at > now() - RECENT, Generation.error_code == "generation_cancelled"
+            )
+            cancelled = list(session.scalars(query))
+        states = self._services.queue.states(cancelled)
+        running = [identity for identity in cancelled if states.get(identity) in _ALIVE]
+        for identity in running:
+            self._services.queue.cancel(identity)
+        return len(running)
 
     def _settled(self) -> list[Generation]:
         with self._services.database.reading() as session:
@@ -180,13 +199,7 @@ class Upkeep:
             return batches.unended(session)
 
     def _is_over(self, name: str) -> bool:
-        """Whether the work folder `name` belongs to a generation that has ended.
-
-        Folders of other names (uploads being looked at, searches for faces) are over when nobody touched them for long.
-        """
-        if not is_id(name):
-            folder = self._services.config.work_dir / name
-            return folder.is_dir() and time.time() - folder.stat().st_mtime > _STAGED
+        """Whether the generation `name` has ended."""
         with self._services.database.reading() as session:
             row = session.get(Generation, name)
             return row is None or row.status in generations.ENDED

@@ -10,6 +10,7 @@ import asyncio
 import copy
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +18,27 @@ from typing import Any
 
 from lipwright.service.orders.shape import boxes_urls
 from lipwright.service.storage.objects import Objects
+from lipwright.service.storage.tables import is_id
 
 Json = dict[str, Any]
+
+LEFT_BEHIND = 6 * 3600.0
+"""Seconds after which a folder that nobody touched, and that is no generation's, was left by a crash."""
+
+
+def remove_old(root: Path, seconds: float) -> int:
+    """Remove the folders in `root` that are no generation's and that nobody touched for so long; how many."""
+    old = [path for path in root.iterdir() if path.is_dir() and not is_id(path.name) and _age(path) > seconds]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(old)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # it was removed meanwhile
+        return 0.0
 
 
 class Workplace:

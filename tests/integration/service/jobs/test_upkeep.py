@@ -102,6 +102,15 @@ async def test_a_job_that_ended_without_a_word_is_told(here: Api, state: str, co
         assert session.get(Delivery, deliveries.delivery_id(identity)) is not None
 
 
+async def test_a_job_that_could_not_be_cancelled_is_cancelled_later(here: Api) -> None:
+    identity = await settled(here, status="FAILED", error_code="generation_cancelled", finished_at=now())
+    failed = await settled(here, status="FAILED", error_code="generation_pipeline_failed", finished_at=now())
+    assert isinstance(here.queue, TellingQueue)
+    here.queue.known = {identity: "PENDING", failed: "PENDING"}
+    assert await upkeep(here).reconcile() == 1
+    assert here.queue.asked("cancel") == [(identity,)]
+
+
 async def test_a_running_job_is_left_alone(here: Api) -> None:
     identity = await settled(here, status="PROCESSING")
     assert isinstance(here.queue, TellingQueue)
