@@ -299,7 +299,7 @@ def known(code: str) -> ErrorCode:
 
 _HEAD = """# Errors
 
-Whatever goes wrong, the body of the answer has this form:
+Whatever goes wrong, but for a wrong key (401), the body of the answer has this form:
 
 ```json
 {

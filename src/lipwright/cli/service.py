@@ -95,6 +95,8 @@ def list_keys(
                 "id": key.id,
                 "key": f"{key.prefix}...",
                 "name": key.name,
+                "concurrency": key.concurrency,
+                "priority": key.priority,
                 "organisation": organisation,
                 "created": key.created_at.isoformat(timespec="seconds"),
                 "revoked": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else None,
@@ -104,8 +106,8 @@ def list_keys(
     if as_json:
         print_json(rows)
     else:
-        header = ("key", "name", "organisation", "created", "revoked")
-        print_table(header, [[str(row[column] or "") for column in header] for row in rows])
+        header = ("key", "name", "organisation", "concurrency", "priority", "created", "revoked")
+        print_table(header, [["" if row[name] is None else str(row[name]) for name in header] for row in rows])
 
 
 @keys.command("revoke")
@@ -125,7 +127,7 @@ def revoke_key(
 def config(
     data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
-    """Show the settings in force and how each is set; secrets are hidden."""
+    """Show the settings in force and the variable that sets each; secrets are hidden."""
     from lipwright.service.config import PREFIX, ServiceConfig
 
     told: dict[str, Any] = json.loads(_config(data_dir=data_dir).model_dump_json())

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,7 +126,8 @@ class ServiceConfig(BaseSettings):
     """The largest picture, width times height."""
 
     fetch_allow: Names = ()
-    """Hosts, networks and host:port that may be fetched from and called although they are not public."""
+    """Hosts, networks and host:port that may be fetched from and called although they are not public; without a port,
+    on every port."""
     fetch_ports: Annotated[tuple[int, ...], NoDecode] = (80, 443, 8080, 8443)
     """Ports that may be fetched from and called."""
     fetch_seconds: float = Field(default=600.0, gt=0)
@@ -248,6 +251,32 @@ class ServiceConfig(BaseSettings):
         return self.data_dir / "work"
 
 
+_OTHERS = ("CONFIG", "MODEL_DIR", "CACHE_DIR", "DEBUG", "ELEVENLABS_BASE_URL")
+"""Variables with our prefix that are no settings of the service."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none."""
+    known = {f"{PREFIX}{name.upper()}" for name in (*ServiceConfig.model_fields, *_OTHERS)}
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_")
+    )
+
+
+def _refuse_unknown(file: Path) -> None:
+    """Raise `RequestError` if the settings file has a name that is no setting: most likely one is misspelt."""
+    if not file.is_file():
+        return
+    known = list(ServiceConfig.model_fields)
+    for name in tomllib.loads(file.read_text("utf-8")):
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "; `lipwright config` lists them"
+            raise RequestError(f"{file.name} sets {name}, which is no setting{hint}", field=name)
+
+
 def driver_url(url: str) -> str:
     """`url` with the driver we use for PostgreSQL."""
     for scheme in ("postgresql://", "postgres://"):
@@ -267,8 +296,12 @@ def load_config(**given: Any) -> ServiceConfig:
     Raises:
         RequestError: a value that is not allowed, with the name it was set under.
     """
+    named = os.environ.get(FILE_VARIABLE)
+    if named and not Path(named).is_file():
+        raise RequestError(f"{FILE_VARIABLE} is {named!r}; there is no such file.", field=FILE_VARIABLE)
     try:
         config = ServiceConfig(**{name: value for name, value in given.items() if value is not None})
+        _refuse_unknown(Path(named or config.data_dir.expanduser() / FILE))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

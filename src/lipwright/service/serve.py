@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,9 +14,10 @@ import time
 
 import uvicorn
 
+from lipwright.errors import RequestError
 from lipwright.generation.engine import engine_names
 from lipwright.service.api.app import create_app
-from lipwright.service.config import PREFIX, ServiceConfig
+from lipwright.service.config import PREFIX, ServiceConfig, unknown_variables
 from lipwright.service.jobs.workplace import LEFT_BEHIND, remove_old
 from lipwright.service.logs import set_up
 from lipwright.service.services import prepare
@@ -30,6 +33,10 @@ _GRACE = 10.0
 def serve(config: ServiceConfig, *, worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT."""
     set_up(config)
+    listening = listen(config)
+    config = config.model_copy(update={"port": listening.getsockname()[1]})
+    for name in unknown_variables(os.environ):
+        _log.warning("there is no setting %s; it has no effect", name)
     prepare(config)
     # Uploads that are too large for memory wait on the disk that is meant for it, not in a small /tmp.
     tempfile.tempdir = str(config.work_dir)
@@ -60,10 +67,31 @@ def serve(config: ServiceConfig, *, worker: bool = True) -> None:
             h11_max_incomplete_event_size=64 << 10,
             server_header=False,
         )
-        uvicorn.Server(server).run()
+        uvicorn.Server(server).run(sockets=[listening])
     finally:
         if minder is not None:
             minder.stop()
+
+
+def listen(config: ServiceConfig) -> socket.socket:
+    """A socket on the address to listen on, taken before anything is made or told.
+
+    Raises:
+        RequestError: somebody else listens there, or it is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    taken = socket.socket(family)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((config.host, config.port))
+    except OSError as error:
+        taken.close()
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+        raise RequestError(
+            f"The port {config.port} of {config.host} {why}; choose another one with --port.", field="port"
+        ) from None
+    taken.set_inheritable(True)
+    return taken
 
 
 def first_key(config: ServiceConfig) -> str | None:
@@ -109,6 +137,7 @@ class WorkerMinder:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "lipwright", "worker", "--with-parent"],
                 stdin=subprocess.PIPE,
+                stderr=sys.stderr,  # where our own log goes; the command keeps descriptor 2 from native libraries
                 env=self._environment,
             )
             code = self._process.wait()

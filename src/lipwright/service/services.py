@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lipwright.errors import OutputError
 from lipwright.service.config import ServiceConfig
 from lipwright.service.jobs.children import ChildLimits
 from lipwright.service.jobs.prober import Prober
@@ -45,8 +46,14 @@ class Services:
 
 def prepare(config: ServiceConfig) -> None:
     """Make the data folder and both databases ready; harmless to do again, by several processes at once."""
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it is the users' own
-    config.work_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it is the users' own
+        config.work_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The data folder {str(config.data_dir)!r} cannot be used: {error.strerror}; name another with --data-dir.",
+            field="data_dir",
+        ) from None
     database = Database(config.database)
     try:
         database.migrate()
