@@ -1,8 +1,9 @@
 """The output file: H.264 and AAC in MP4, with exact times, complete or absent.
 
 Every frame carries its own timestamp and duration in a time base chosen so that all of them are whole numbers; nothing
-is ever derived from a frame rate. The same pictures and sound give the same bytes: x264 runs with a fixed number of
-threads (its output depends on that number, not on their timing) and no date is written.
+is ever derived from a frame rate. What goes in decides what comes out: x264 runs with a fixed number of threads (its
+output depends on that number, not on their timing) and no date is written. On some processors its slower presets still
+choose differently for the same pictures now and then (seen at small sizes), so equal bytes are not promised.
 """
 
 from __future__ import annotations
