@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
-
-from lipwright.service.config import driver_url
 from lipwright.service.storage import access, generations
 from lipwright.service.storage.access import Caller
 from lipwright.service.storage.database import Database
 from lipwright.service.storage.tables import Generation, now
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A new database of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'rows.sqlite'}"
-    else:
-        make: Callable[[], str] = request.getfixturevalue("postgres")
-        url = driver_url(make())
-    found = Database(url)
-    found.migrate()
-    yield found
-    found.close()
 
 
 def caller(database: Database, name: str, organisation: str = "default") -> Caller:

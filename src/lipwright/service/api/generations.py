@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +43,9 @@ router = APIRouter(tags=["generations"])
 Json = dict[str, Any]
 
 _LONGEST_SOURCE = 200
+LARGEST_REPORT = 64 << 20
+"""Bytes; a report grows with segments and with the ranges that were left alone, to a few megabytes at most."""
+
 _LOOK_EVERY = 0.25
 _WAIT_DEFAULT, _WAIT_LOW, _WAIT_HIGH = 5.0, 1.0, 10.0
 
@@ -355,11 +357,7 @@ async def report(generation_id: str, services: TheServices, caller: TheCaller) -
     row = await asyncio.to_thread(owned_row, services, caller, generation_id)
     if row.report_key is None:
         raise Conflict(f"The generation is {row.status}; it has no report.")
-    parts = []
-    async with aclosing(services.objects.stream(row.report_key)) as chunks:
-        async for chunk in chunks:
-            parts.append(chunk)
-    return Response(b"".join(parts), media_type="application/json")
+    return Response(await services.objects.get_bytes(row.report_key, LARGEST_REPORT), media_type="application/json")
 
 
 @router.get(

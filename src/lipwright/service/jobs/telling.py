@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lipwright.service.storage import generations
 from lipwright.service.storage.database import Database
-from lipwright.service.storage.tables import Generation
+from lipwright.service.storage.tables import Generation, now
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +31,6 @@ class Teller:
         """`frames` is how many the whole output has, None where the child renders all of it."""
         self._database, self._generation, self._piece, self._frames = database, generation, piece, frames
         self._latest: dict[str, Any] | None = None
-        self._started = time.monotonic()
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, event: dict[str, Any]) -> None:
@@ -83,8 +81,6 @@ class Teller:
 
 def _left(row: Generation, percent: float) -> float | None:
     """Seconds until the end, if the rest goes as what is done."""
-    from lipwright.service.storage.tables import now
-
     if row.started_at is None or percent < 10:
         return None
     gone = (now() - row.started_at).total_seconds()

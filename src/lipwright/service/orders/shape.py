@@ -16,7 +16,6 @@ from lipwright.timeline.fields import camel
 Json = dict[str, Any]
 
 VISUAL = ("video", "image")
-FILE_KINDS = ("video", "audio", "image")
 
 _SNAKE_INSIDE = ("options_override", "optionsOverride")
 

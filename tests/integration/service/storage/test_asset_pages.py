@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from lipwright.service.storage import access, assets
 from lipwright.service.storage.assets import SORTS, Filter
@@ -14,18 +10,6 @@ from lipwright.service.storage.database import Database
 from lipwright.service.storage.tables import Asset
 
 NAMES = ("beta", "Alpha", "alpha", "Émile", "émile", "a_b", "axb", "Zeta", "a b", "日本")
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database with our tables."""
-    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres")().replace("postgresql://", "postgresql+psycopg://", 1)
-    database = Database(url)
-    database.migrate()
-    yield database
-    database.close()
 
 
 def test_every_order_in_pages_of_every_size(database: Database) -> None:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 
-from lipwright.service.config import driver_url
 from lipwright.service.storage import access, generations
 from lipwright.service.storage.database import Database
 from lipwright.service.storage.tables import Generation, Table
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A new database of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'rows.sqlite'}"
-    else:
-        make: Callable[[], str] = request.getfixturevalue("postgres")
-        url = driver_url(make())
-    found = Database(url)
-    found.migrate()
-    yield found
-    found.close()
 
 
 def test_the_migrations_make_the_tables_that_the_code_has(database: Database) -> None:
