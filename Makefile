@@ -3,7 +3,7 @@
 #   make demo         speak two lines, put them into a sample video; again through the HTTP API; print where the results are
 #   make test         all tests (RUN="..." passes arguments to pytest, e.g. RUN="tests/unit -k timeline")
 #   make check        format, lint, types, layers, dependencies
-#   make bench        speed and memory, written to benchmarks/results
+#   make bench        speed, memory, file size; written to benchmarks/results (RUN="--only 720p", RUN="--all", RUN="--help")
 #   make models       fetch the model files once (to LIPWRIGHT_MODEL_DIR or the user's cache folder)
 #   make lock         pin all dependencies again, with hashes
 #   make train-head   make the speech-to-mouth-shape model again from packaged voices
@@ -70,7 +70,7 @@ check: $(VENV)/.package
 	$(BIN)/deptry src
 
 bench: $(VENV)/.models
-	$(PY) -m benchmarks.run
+	$(PY) -m benchmarks.run $(RUN)
 
 train-head: $(VENV)/.models $(VENV)/.training
 	$(PY) -m training.train

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -223,7 +224,7 @@ class _Track:
         self,
         out: OutputContainer,
         template: av.VideoStream | av.AudioStream,
-        packets: Sequence[av.Packet],
+        packets: Sequence[av.Packet[Any]],
         period: Fraction,
         shift: Fraction = Fraction(0),
     ) -> None:
