@@ -29,7 +29,7 @@ from lipwright.media.timing import packets_of
 Samples = NDArray[np.float32]
 
 # A gap in the timestamps longer than this is a hole, a shorter one is rounding.
-_HOLE = Fraction(1, 20)
+HOLE = Fraction(1, 20)
 _PADDING = 4096
 # Twice libswresample's default filter length: flat to within 0.1 dB up to 97 % of the lower Nyquist frequency.
 _RESAMPLER = {"filter_size": "64", "cutoff": "0.98"}
@@ -62,7 +62,7 @@ def decode_audio(
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
         whole = _placed(_frames(container, stream), own_rate, layout, limits, name)
-        blocks = _trimmed(whole, _declared(container, stream))
+        blocks = _trimmed(whole, declared_length(container, stream))
         out_rate = rate or own_rate
         if out_rate != own_rate:
             blocks = resampled(blocks, own_rate, out_rate, layout or _layout_of(stream))
@@ -178,7 +178,7 @@ def _placed(
     frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limits: Limits, name: str
 ) -> Iterator[Samples]:
     """The samples of `frames` one after the other, holes filled and overlaps dropped according to their timestamps."""
-    hole = round(rate * _HOLE)
+    hole = round(rate * HOLE)
     most = round(limits.max_duration * rate)
     start: Fraction | None = None
     count = 0
@@ -202,11 +202,17 @@ def _placed(
             yield block
 
 
-def _declared(container: av.container.InputContainer, stream: AudioStream) -> int | None:
+def declared_length(container: av.container.InputContainer, stream: AudioStream) -> int | None:
     """How many samples an MP4 track says it has; its last packet may hold more, which FFmpeg does not cut off."""
     if "mp4" not in container.format.name.split(",") or not stream.duration or not stream.time_base:
         return None
     return round(stream.duration * stream.time_base * stream.codec_context.sample_rate)
+
+
+def excess_of(count: int, declared: int) -> int:
+    """How many of `count` decoded samples are the encoder's padding at the end."""
+    excess = count - declared
+    return excess if 0 < excess <= _PADDING else 0
 
 
 def _trimmed(blocks: Iterator[Samples], declared: int | None) -> Iterator[Samples]:
@@ -223,9 +229,9 @@ def _trimmed(blocks: Iterator[Samples], declared: int | None) -> Iterator[Sample
         while waiting - len(held[0]) > _PADDING:
             waiting -= len(held[0])
             yield held.popleft()
-    excess = count - declared
+    excess = excess_of(count, declared)
     for block in held:
-        keep = len(block) if not 0 < excess <= _PADDING else min(len(block), max(0, waiting - excess))
+        keep = min(len(block), max(0, waiting - excess)) if excess else len(block)
         waiting -= len(block)
         if keep:
             yield block[:keep]

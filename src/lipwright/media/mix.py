@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,15 @@ class _Piece:
     shift: int
     gain: float
     ramps: tuple[_Ramp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """Output samples [start, stop) that are the original's samples n + shift, bit for bit."""
+
+    start: int
+    stop: int
+    shift: int
 
 
 class SoundMix:
@@ -119,6 +130,36 @@ class SoundMix:
             self._at = stop
         return np.concatenate(parts) if parts else np.zeros((0, self.target.channels), np.float32)
 
+    @property
+    def at(self) -> int:
+        """The sample that comes next."""
+        return self._at
+
+    def skip_to(self, sample: int) -> None:
+        """Leave out the sound up to `sample`, which is cheaper than to take it; harmless if that is behind."""
+        self._at = max(self._at, min(self.total, sample))
+
+    def untouched(self) -> list[Untouched]:
+        """The stretches that are nothing but the original at its own level, as long as they can be, in order.
+
+        Nothing else sounds in them and nothing fades. Where the original is shorter than its span it is zeros.
+        """
+        if _ORIGINAL not in self._sources:
+            return []
+        plain, other = [], []
+        for piece in self._pieces:
+            if piece.source not in self._sources:
+                continue
+            if piece.source == _ORIGINAL and piece.gain == 1.0:
+                start = max([piece.start, *(ramp.stop for ramp in piece.ramps if ramp.start <= piece.start)])
+                stop = min([piece.stop, *(ramp.start for ramp in piece.ramps if ramp.stop >= piece.stop)])
+                if start < stop:
+                    plain.append(Untouched(start, stop, piece.shift))
+                    other += [(piece.start, start), (stop, piece.stop)]
+                    continue
+            other.append((piece.start, piece.stop))
+        return _alone(plain, other)
+
     def close(self) -> None:
         """Close the sources."""
         for source in self._sources.values():
@@ -150,6 +191,30 @@ class SoundMix:
         if crowded.any():
             out[crowded] = _limited(out[crowded])
         return out
+
+
+def _alone(plain: list[Untouched], other: list[tuple[int, int]]) -> list[Untouched]:
+    """The parts of `plain` with neither anything of `other` nor another of `plain` over them; what goes on joined."""
+    changes: defaultdict[int, int] = defaultdict(int)
+    for start, stop in [*other, *((part.start, part.stop) for part in plain)]:
+        changes[start] += stop > start
+        changes[stop] -= stop > start
+    edges = sorted(changes)
+    out: list[Untouched] = []
+    voices = 0
+    rest = deque(sorted(plain, key=lambda part: part.start))
+    for start, stop in pairwise(edges):
+        voices += changes[start]
+        while rest and rest[0].stop <= start:
+            rest.popleft()
+        if voices != 1 or not rest or rest[0].start > start:
+            continue
+        shift = rest[0].shift
+        if out and out[-1].stop == start and out[-1].shift == shift:
+            out[-1] = Untouched(out[-1].start, stop, shift)
+        else:
+            out.append(Untouched(start, stop, shift))
+    return out
 
 
 def _limited(samples: Samples) -> Samples:

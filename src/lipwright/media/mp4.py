@@ -106,6 +106,16 @@ class SoundTrack:
         while self._pending_count >= _AAC_FRAME:
             self._encode(self._take(_AAC_FRAME))
 
+    def put(self, payload: bytes, pts: int, duration: int) -> None:
+        """Add a packet that is AAC already, as it is; times in samples. Use either this or `add` and `finish`."""
+        packet = av.Packet(payload)
+        packet.stream = self._stream
+        packet.time_base = Fraction(1, self._target.rate)
+        packet.pts = packet.dts = pts
+        packet.duration, packet.is_keyframe = duration, True
+        with self._file.guarded():
+            self._file.container.mux(packet)
+
     def finish(self) -> None:
         """Encode what is left."""
         if self._pending_count:

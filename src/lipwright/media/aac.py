@@ -1,0 +1,221 @@
+"""AAC-LC from inside, as far as putting packets of two encoders one after the other needs it.
+
+A packet holds the spectrum of a window of 2048 samples; each window overlaps the next by half, and only the sum of two
+neighbours is sound again: the aliasing of one cancels that of the other. So where packets of two streams meet, the sum
+comes out right if both are made of the same sound there and the two halves that overlap have the same slope. The slope
+is told at the very beginning of a packet (ISO/IEC 14496-3, 4.4.2.1 and 4.6.11): `window_sequence` says whether either
+half is long or short, `window_shape` is the shape of the second half, and the first half has the shape that the packet
+before told. Nothing else of a packet depends on those before it: noise that a decoder makes up (perceptual noise
+substitution) differs from decoder to decoder in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from numpy.typing import NDArray
+
+from lipwright.media.encoding import AudioTarget, bit_rate
+
+FRAME = 1024
+"""Samples by which one packet advances."""
+
+LARGEST = 8191
+"""Bytes of the largest packet there may be: what the frame length of an ADTS header can tell."""
+
+_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_LC = 2
+_SBR = 5
+_SYNC_EXTENSION = 0x2B7
+_SCE, _CPE, _DSE, _FIL = 0, 1, 4, 6
+_HEAD = 600  # bytes looked at; data and fill elements that come before the sound are rarely longer
+_LONG, _START, _SHORT, _STOP = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class AacConfig:
+    """An AudioSpecificConfig.
+
+    Attributes:
+        object_type: 2 is AAC-LC.
+        rate: samples per second of the core.
+        channels: channel configuration; 0 if the stream describes its channels itself.
+        short: frames have 960 samples instead of 1024.
+        extended: spectral band replication is announced.
+    """
+
+    object_type: int
+    rate: int
+    channels: int
+    short: bool
+    extended: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether packets are AAC-LC of 1024 samples and nothing more."""
+        return self.object_type == _LC and self.channels > 0 and not self.short and not self.extended
+
+
+def config_of(header: bytes) -> AacConfig | None:
+    """What an AudioSpecificConfig says; None if it is too short or in a form that is not known here."""
+    bits = _Bits(header)
+    try:
+        object_type, index = bits.take(5), bits.take(4)
+        if index >= len(_RATES) or object_type == 31:
+            return None
+        channels, short, core = bits.take(4), bits.take(1), bits.take(1)
+        if core:
+            return None
+        bits.take(1)
+        extended = bits.left >= 17 and bits.take(11) == _SYNC_EXTENSION and bits.take(5) == _SBR and bits.take(1) == 1
+    except IndexError:
+        return None
+    return AacConfig(object_type, _RATES[index], channels, bool(short), extended)
+
+
+class Window(NamedTuple):
+    """The window of a packet, the same in all its channels: which slopes are short, and the shape of the second."""
+
+    left_short: bool
+    right_short: bool
+    shape: int
+
+    @property
+    def code(self) -> int:
+        """As a small number, for `windows_from`."""
+        return self.left_short | self.right_short << 1 | self.shape << 2
+
+
+UNKNOWN = 254
+"""Instead of a window's code: the channels have a window each, and the second is out of reach."""
+FOREIGN = 255
+"""Instead of a window's code: the packet does not begin as one of that many channels does."""
+
+
+def window_from(code: int) -> Window | None:
+    """The window of a code; None for `UNKNOWN` and `FOREIGN`."""
+    return Window(bool(code & 1), bool(code & 2), code >> 2) if code < 8 else None
+
+
+def window_code(payload: bytes, channels: int) -> int:
+    """The code of the window of a packet with 1 or 2 channels, or `UNKNOWN` or `FOREIGN`."""
+    if not 0 < len(payload) <= LARGEST:
+        return FOREIGN
+    bits = _Bits(payload[:_HEAD])
+    try:
+        element = _first_sound(bits)
+        if element != (_SCE if channels == 1 else _CPE):
+            return FOREIGN
+        bits.take(4)
+        if element == _CPE and not bits.take(1):
+            return UNKNOWN
+        if element == _SCE:
+            bits.take(8)
+        bits.take(1)
+        sequence, shape = bits.take(2), bits.take(1)
+    except IndexError:
+        return FOREIGN
+    return Window(sequence in (_SHORT, _STOP), sequence in (_START, _SHORT), shape).code
+
+
+def _first_sound(bits: _Bits) -> int:
+    """Skips data and fill elements; the kind of the element after them."""
+    while True:
+        element = bits.take(3)
+        if element == _FIL:
+            count = bits.take(4)
+            if count == 15:
+                count += bits.take(8) - 1
+            bits.skip(8 * count)
+        elif element == _DSE:
+            bits.take(4)
+            aligned, count = bits.take(1), bits.take(8)
+            if count == 255:
+                count += bits.take(8)
+            if aligned:
+                bits.align()
+            bits.skip(8 * count)
+        else:
+            return element
+
+
+def fits(before: Window | None, own: Window | None, first: Window | None) -> bool:
+    """Whether packet `first` may follow `before` of another stream, instead of `own` of its own stream."""
+    if before is None or own is None or first is None:
+        return False
+    return before.right_short == first.left_short and before.shape == own.shape
+
+
+class Coded(NamedTuple):
+    """A packet of our own encoder."""
+
+    payload: bytes
+    window: Window | None
+
+
+class AacEncoder:
+    """FFmpeg's AAC encoder as the output's sound track uses it, started anew somewhere on the output's packet grid."""
+
+    def __init__(self, target: AudioTarget) -> None:
+        self._target = target
+        context = av.CodecContext.create("aac", "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate, context.layout, context.format = target.rate, target.layout, "fltp"
+        context.bit_rate = bit_rate(target)
+        context.time_base = Fraction(1, target.rate)
+        self._context = context
+        self._fed = 0
+
+    def add(self, samples: NDArray[np.float32]) -> list[Coded]:
+        """Feed (n, channels) samples, n = 1024 except for the last; the packets that are done.
+
+        The first packet belongs to the 1024 samples before the first that was fed, so its window ends with those.
+        """
+        planar = np.ascontiguousarray(samples.T, np.float32)
+        frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=self._target.layout)
+        frame.sample_rate = self._target.rate
+        frame.pts, frame.time_base = self._fed, Fraction(1, self._target.rate)
+        self._fed += len(samples)
+        return self._coded(self._context.encode(frame))
+
+    def finish(self) -> list[Coded]:
+        """The packets that are left."""
+        return self._coded(self._context.encode(None))
+
+    def _coded(self, packets: Iterable[av.Packet]) -> list[Coded]:  # type: ignore[type-arg]
+        coded = []
+        for packet in packets:
+            payload = bytes(packet)
+            coded.append(Coded(payload, window_from(window_code(payload, self._target.channels))))
+        return coded
+
+
+class _Bits:
+    """Reads bits from the front; `IndexError` beyond the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._size = 8 * len(data)
+        self._at = 0
+
+    @property
+    def left(self) -> int:
+        return self._size - self._at
+
+    def take(self, count: int) -> int:
+        self.skip(count)
+        return (self._value >> (self._size - self._at)) & ((1 << count) - 1)
+
+    def skip(self, count: int) -> None:
+        if count > self.left:
+            raise IndexError(count)
+        self._at += count
+
+    def align(self) -> None:
+        self._at = -(-self._at // 8) * 8
