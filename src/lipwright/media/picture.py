@@ -66,23 +66,27 @@ class Picture:
     def region(self, box: Box) -> F32:
         """The pixels of `box` as (h, w, 3) float32 Y, U, V on an 8-bit scale (10-bit samples / 4).
 
+        It is held plane by plane: each `[..., channel]` is contiguous, which is how it is fastest to work on.
+
         Raises:
             ValueError: if the box is empty or reaches outside the picture.
         """
         x0, y0, x1, y1 = self._checked(box)
-        out = np.empty((y1 - y0, x1 - x0, 3), np.float32)
-        scale = np.float32(1.0 / self.layout.scale)
-        np.multiply(self.planes[0][y0:y1, x0:x1], scale, out=out[..., 0], casting="unsafe")
+        out = np.empty((3, y1 - y0, x1 - x0), np.float32)
+        out[0] = self.planes[0][y0:y1, x0:x1]
         for channel in (1, 2):
-            out[..., channel] = self._wide_chroma(channel, (x0, y0, x1, y1)) * scale
-        return out
+            out[channel] = self._wide_chroma(channel, (x0, y0, x1, y1))
+        if self.layout.depth > 8:
+            out *= np.float32(1.0 / self.layout.scale)
+        return out.transpose(1, 2, 0)
 
     def blend(self, box: Box, yuv: F32, alpha: F32) -> Picture:
         """A new picture in which `box` is moved towards `yuv` by `alpha`.
 
         Luma becomes old + alpha * (yuv - region(old)); a chroma sample gets the mean of alpha * (yuv - region(old))
         over the luma pixels of its cell. Where alpha is exactly 0 (for chroma: in the whole cell) every sample keeps
-        its bits.
+        its bits. All arithmetic is done inside the box; of the rest there is one plain copy, and a plane that does not
+        change at all is shared.
 
         Args:
             box: x0, y0, x1, y1 in luma pixels inside the picture; any alignment.
@@ -95,29 +99,23 @@ class Picture:
         x0, y0, x1, y1 = self._checked(box)
         if yuv.shape != (y1 - y0, x1 - x0, 3) or alpha.shape != (y1 - y0, x1 - x0):
             raise ValueError(f"A {x1 - x0}x{y1 - y0} box was given yuv {yuv.shape} and alpha {alpha.shape}")
-        used = alpha > 0
-        if not used.any():
+        if not (alpha > 0).any():
             return self
-        native = np.float32(self.layout.scale)
-        weight = alpha * native
-        planes = tuple(plane.copy() for plane in self.planes)
+        weight = alpha * np.float32(self.layout.scale)
+        change = np.ascontiguousarray(yuv.transpose(2, 0, 1)) - self.region(box).transpose(2, 0, 1)
+        change *= weight
+        if not np.isfinite(change.sum(dtype=np.float64)):
+            # Zero, not 0 x anything, where alpha is 0: an engine may leave nonsense there.
+            change[:, ~(alpha > 0)] = 0.0
+            np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         sx, sy = self.layout.sub_x, self.layout.sub_y
         cells = slice(y0 // sy, -(-y1 // sy)), slice(x0 // sx, -(-x1 // sx))
-        for channel, plane in enumerate(planes):
-            if channel == 0:
-                old = self.planes[0][y0:y1, x0:x1] * np.float32(1.0 / native)
-            else:
-                old = self._wide_chroma(channel, (x0, y0, x1, y1)) * np.float32(1.0 / native)
-            # Zero, not 0 x anything, where alpha is 0: an engine may leave nonsense there.
-            change = np.zeros(alpha.shape, np.float32)
-            np.multiply(np.subtract(yuv[..., channel], old), weight, out=change, where=used)
-            if not np.isfinite(change.sum(dtype=np.float64)):
-                np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-            if channel == 0:
-                _add(plane[y0:y1, x0:x1], change, self.layout.peak)
-            else:
-                _add(plane[cells], self._cell_mean(change, (x0, y0, x1, y1)), self.layout.peak)
-        return replace(self, planes=(planes[0], planes[1], planes[2]))
+        y = _added(self.planes[0], (slice(y0, y1), slice(x0, x1)), change[0], self.layout.peak)
+        u, v = (
+            _added(self.planes[channel], cells, self._cell_mean(change[channel], (x0, y0, x1, y1)), self.layout.peak)
+            for channel in (1, 2)
+        )
+        return replace(self, planes=(y, u, v))
 
     def to_rgb(self, box: Sequence[float] | None = None, scale: float = 1.0) -> U8:
         """The picture, or `box` of it clipped to the frame, as (h, w, 3) uint8 RGB for face models and display.
@@ -199,12 +197,11 @@ class Picture:
         cx0, cy0 = max(0, x0 // sx - margin), max(0, y0 // sy - margin)
         cx1, cy1 = min(cols, -(-x1 // sx) + margin), min(rows, -(-y1 // sy) + margin)
         cells = plane[cy0:cy1, cx0:cx1].astype(np.float32)
-        wide = cv2.resize(cells, ((cx1 - cx0) * sx, (cy1 - cy0) * sy), interpolation=cv2.INTER_LINEAR)
-        lost = np.subtract(cells, _means(np.asarray(wide, np.float32), sx, sy))
-        for row in range(sy):
-            for column in range(sx):
-                wide[row::sy, column::sx] += lost
-        return np.asarray(wide[y0 - cy0 * sy : y1 - cy0 * sy, x0 - cx0 * sx : x1 - cx0 * sx], np.float32)
+        size = ((cx1 - cx0) * sx, (cy1 - cy0) * sy)
+        wide = np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        cells -= _means(wide, sx, sy)
+        wide += cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)
+        return wide[y0 - cy0 * sy : y1 - cy0 * sy, x0 - cx0 * sx : x1 - cx0 * sx]
 
     def _cell_mean(self, values: F32, box: Box) -> F32:
         """The mean of (h, w) luma-resolution `values` of `box` over each chroma cell it touches; 0 outside the box."""
@@ -214,6 +211,8 @@ class Picture:
             return values
         left, top = x0 % sx, y0 % sy
         right, bottom = -x1 % sx, -y1 % sy
+        if not (left or top or right or bottom):
+            return _means(values, sx, sy)
         # In the last column or row of an odd-sized picture a cell has fewer pixels than usual: repeat its edge, so that
         # the mean is over the pixels that exist.
         edge_x, edge_y = right if x1 == self.width else 0, bottom if y1 == self.height else 0
@@ -240,18 +239,22 @@ def _rounded_shift(plane: Plane, shift: int) -> U8:
 
 def _means(values: F32, sx: int, sy: int) -> F32:
     """The mean of each sy x sx block of `values`."""
-    total = values[::sy, ::sx].copy()
-    for row in range(sy):
-        for column in range(sx):
-            if row or column:
-                total += values[row::sy, column::sx]
-    total *= np.float32(1.0 / (sx * sy))
-    return total
+    rows, columns = values.shape
+    return np.asarray(cv2.resize(values, (columns // sx, rows // sy), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _add(target: Plane, change: F32, peak: int) -> None:
-    """Add `change` to the samples of `target` in place, rounded, within 0..peak; a change of 0 leaves the bits."""
-    target[...] = np.clip(np.rint(target + change), 0, peak).astype(target.dtype)
+def _added(plane: Plane, area: tuple[slice, slice], change: F32, peak: int) -> Plane:
+    """`plane` with `change` added in `area`, rounded, within 0..peak; a change of 0 leaves the bits, none the plane."""
+    part = plane[area]
+    # OpenCV rounds halves to even, as NumPy does, and stops at the ends of the type; uint16 has room above 10 bits.
+    summed = cv2.add(part, change, dtype=cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U)
+    if plane.dtype != np.uint8:
+        np.minimum(summed, peak, out=summed)
+    if np.array_equal(part, summed):
+        return plane
+    new = as_plane(plane.copy())
+    new[area] = summed
+    return new
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,8 @@ so that a warp is one resampling of the source, not two.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from scipy.linalg import lu_factor, lu_solve
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+Window = tuple[int, int, int, int]
 _STEP = 8
 
 
@@ -28,47 +31,80 @@ class ThinPlate:
         """
         x0, y0, x1, y1 = box
         self._size = (x1 - x0, y1 - y0)
-        self._origin = np.array([x0, y0], np.float64)
-        self._scale = 1.0 / max(self._size)
+        scale = 1.0 / max(self._size)
         count = len(points)
-        at = (points - self._origin) * self._scale
+        at = (points - np.array([x0, y0], np.float64)) * scale
         matrix = np.zeros((count + 3, count + 3))
-        matrix[:count, :count] = _kernel(_squared(at, at)) + smoothing * np.eye(count)
+        matrix[:count, :count] = _kernel(at, at)
+        matrix.ravel()[: count * (count + 3) : count + 4] += smoothing
         matrix[:count, count] = matrix[count, :count] = 1.0
         matrix[:count, count + 1 :] = at
         matrix[count + 1 :, :count] = at.T
-        self._factor = lu_factor(matrix, check_finite=False)
+        self._factor = lu_factor(matrix, overwrite_a=True, check_finite=False)
         columns, rows = (-(-n // _STEP) + 1 for n in self._size)
-        gy, gx = np.mgrid[0:rows, 0:columns] * (_STEP * self._scale)
-        grid = np.stack([gx.ravel(), gy.ravel()], axis=1)
-        self._basis = np.hstack([_kernel(_squared(grid, at)), np.ones((len(grid), 1)), grid])
+        grid = _nodes(rows, columns) * (_STEP * scale)
+        self._basis = np.empty((len(grid), count + 3))
+        self._basis[:, :count] = _kernel(grid, at)
+        self._basis[:, count] = 1.0
+        self._basis[:, count + 1 :] = grid
         self._grid = (rows, columns)
 
     def coarse(self, values: F64) -> F32:
         """(rows, columns, c) float32 on the grid (one node every 8 pixels) of the field taking (k, c) `values`."""
-        coefficients = lu_solve(self._factor, np.vstack([values, np.zeros((3, values.shape[1]))]), check_finite=False)
+        right = np.zeros((len(values) + 3, values.shape[1]))
+        right[: len(values)] = values
+        coefficients = lu_solve(self._factor, right, overwrite_b=True, check_finite=False)
         return np.asarray((self._basis @ coefficients).reshape(*self._grid, -1), np.float32)
 
-    def dense(self, coarse: F32) -> F32:
-        """(h, w, c) float32: a coarse field enlarged to every pixel of the box."""
-        width, height = self._size
-        matrix = np.array([[1 / _STEP, 0, 0], [0, 1 / _STEP, 0]], np.float32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(coarse, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
-        ).reshape(height, width, -1)
+    def dense(self, coarse: F32, window: Window | None = None) -> F32:
+        """(h, w, c) float32: a coarse field enlarged to every pixel of the box, or to a `window` (x0, y0, x1, y1).
+
+        Linear between nodes, by a product with a small matrix on either side, which takes less time than a general
+        resampling. Held one component after the other, so that each is contiguous.
+        """
+        x0, y0, x1, y1 = window or (0, 0, *self._size)
+        across, down = _between(self._grid[1], self._size[0])[x0:x1], _between(self._grid[0], self._size[1])[y0:y1]
+        return np.asarray((down @ coarse.transpose(2, 0, 1) @ across.T).transpose(1, 2, 0), np.float32)
 
 
-def _squared(a: F64, b: F64) -> F64:
-    """(n, m) squared distances; expanded, because a difference array would be several times larger."""
-    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * (a @ b.T), 0.0), np.float64)
+@lru_cache(maxsize=64)
+def _nodes(rows: int, columns: int) -> F64:
+    """(rows * columns, 2) x and y of the grid's nodes, one apart."""
+    ys, xs = np.mgrid[0:rows, 0:columns]
+    return np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
 
 
-def _kernel(squared: F64) -> F64:
-    """r^2 log r, the plate's bending kernel, from squared distances."""
-    return np.asarray(0.5 * squared * np.log(np.maximum(squared, 1e-18)), np.float64)
+@lru_cache(maxsize=64)
+def _between(nodes: int, length: int) -> F32:
+    """(length, nodes) float32 weights of the nodes for each pixel along one side."""
+    at = np.arange(length) / _STEP
+    return np.maximum(1.0 - np.abs(at[:, None] - np.arange(nodes)), 0.0).astype(np.float32)
+
+
+def _kernel(a: F64, b: F64) -> F64:
+    """(n, m) r^2 log r, the plate's bending kernel, between (n, 2) and (m, 2) points.
+
+    Squared distances come out of one product of expanded points, and all else happens in its memory: on a fine grid the
+    temporaries were most of the cost.
+    """
+    left = np.concatenate([-2.0 * a, np.ones((len(a), 1)), (a**2).sum(1, keepdims=True)], axis=1)
+    right = np.concatenate([b, (b**2).sum(1, keepdims=True), np.ones((len(b), 1))], axis=1)
+    squared = np.asarray(left @ right.T, np.float64)
+    np.maximum(squared, 1e-18, out=squared)
+    logs = np.log(squared)
+    squared *= logs
+    squared *= 0.5
+    return squared
 
 
 def resample(picture: NDArray[np.uint8] | F32, x: F32, y: F32) -> F32:
-    """(h, w, 3) float32: `picture` looked up at float pixel positions, cubic, edges held."""
-    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    """(h, w, c) float32: a (., ., c) `picture` looked up at float pixel positions, cubic, edges held.
+
+    Component by component, which OpenCV does in less than half the time of all at once; the result is held that way.
+    """
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    out = np.empty((picture.shape[2], *x.shape), np.float32)
+    for component in range(picture.shape[2]):
+        plane = np.ascontiguousarray(picture[..., component])
+        out[component] = cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return out.transpose(1, 2, 0)

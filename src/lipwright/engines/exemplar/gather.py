@@ -33,7 +33,7 @@ class Exemplar:
 
     Attributes:
         row, frame: where in the track and in the source it was seen.
-        yuv: (h, w, 3) uint8 (8-bit sources) or float32, the mouth's neighbourhood.
+        yuv: (h, w, 3) uint8 (8-bit sources) or float32, the mouth's neighbourhood, held plane by plane.
         points: (m, 2) float64 the engine's points in pixels of `yuv`.
         scale: pixels per eye distance.
         thumb: (12 * 16 * 3,) float32 a tiny upright picture of the mouth, for telling how alike two exemplars look.
@@ -151,10 +151,12 @@ def _upright(points: F64) -> NDArray[np.float32]:
 
 
 def _thumb(yuv: F32, points: F64) -> F32:
-    blurred = cv2.blur(yuv, (5, 5))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    small = cv2.warpAffine(blurred, _upright(points), _THUMB, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(small, np.float32).ravel()
+    matrix, flags = _upright(points), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = np.empty((_THUMB[1], _THUMB[0], 3), np.float32)
+    for channel in range(3):
+        blurred = cv2.blur(yuv[..., channel], (5, 5))
+        small[..., channel] = cv2.warpAffine(blurred, matrix, _THUMB, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return small.ravel()
 
 
 def _detail(yuv: F32, points: F64, scale: float) -> float:

@@ -8,6 +8,7 @@ there is anything to take them from, else from the lips and skin of the same fra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
-from lipwright.render.mask import feather, polygon, smoothstep
+from lipwright.render.mask import around, feather, polygon, reach, smoothstep
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -100,12 +101,14 @@ def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], t
     opening = float(np.clip((bottom - top).max(), 1e-3, None))
     side = np.clip(1.0 - (2.0 * np.clip(u, 0, 1) - 1.0) ** 2, 0.0, 1.0)
 
-    out = np.broadcast_to(colours.dark, (height, width, 3)).astype(np.float32)
+    # Plane by plane: see `Picture.region`.
+    out = np.empty((3, height, width), np.float32).transpose(1, 2, 0)
+    out[:] = colours.dark
     # Light falls in from the front: the middle is a little brighter than the corners.
     out[..., 0] = floor + (out[..., 0] - floor) * (0.8 + 0.45 * side)
     wide = np.clip((opening / scale - 0.10) / 0.12, 0.0, 1.0)
     blob = wide * smoothstep(side, 0.35, 0.9) * (1.0 - smoothstep(rise, 0.25 * opening, 0.5 * opening))
-    out += (0.75 * blob)[..., None] * (colours.tongue - out)
+    _mix(out, [colours.tongue[channel] for channel in range(3)], 0.75 * blob)
     if teeth > 0:
         # Speech shows the tips of the upper teeth; they hang from the skull, so a wide mouth shows no more of them.
         row = min(0.048 * scale, 0.55 * opening)
@@ -115,10 +118,22 @@ def paint(colours: Palette, target: F64, scale: float, shape: tuple[int, int], t
         shade = (0.72 + 0.28 * side) * (0.80 + 0.20 * np.clip(depth / max(row, 1e-3), 0.0, 1.0))
         # Gaps between teeth: eight across the mouth, faint, and fainter still on small faces.
         gaps = 1.0 - 0.07 * np.exp(-((0.5 - np.abs(((u * 8.0) % 1.0) - 0.5)) ** 2) / 0.006) * np.clip(scale / 120, 0, 1)
-        enamel = np.broadcast_to(colours.teeth, out.shape).copy()
-        enamel[..., 0] = floor + (enamel[..., 0] - floor) * shade * gaps
-        out += (0.92 * cover * teeth)[..., None] * (enamel - out)
-    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.6, 0.008 * scale)), np.float32)
+        luma = floor + (colours.teeth[0] - floor) * shade * gaps
+        _mix(out, [luma, colours.teeth[1], colours.teeth[2]], 0.92 * cover * teeth)
+    for channel in range(3):
+        out[..., channel] = cv2.GaussianBlur(out[..., channel], (0, 0), softness(scale))
+    return out
+
+
+def softness(scale: float) -> float:
+    """By how many pixels `paint` blurs what it painted."""
+    return max(0.6, 0.008 * scale)
+
+
+def _mix(out: F32, colour: Sequence[F32 | np.float32], amount: F32) -> None:
+    """Move the (h, w, 3) `out` towards `colour`, given per channel, by `amount`."""
+    for channel in range(3):
+        out[..., channel] += amount * (colour[channel] - out[..., channel])
 
 
 def _edge(u: F32, lip: F64, left: F64, across: F64, down: F64, length: float) -> F32:
@@ -129,9 +144,15 @@ def _edge(u: F32, lip: F64, left: F64, across: F64, down: F64, length: float) ->
     return np.asarray(np.interp(u.ravel(), at_u[order], at_v[order]).reshape(u.shape), np.float32)
 
 
-def inside_mask(exemplar: Exemplar) -> F32:
-    """(h, w) float32 0..1: where `exemplar` truly shows the inside of the mouth, a little in from the lips."""
-    mask = polygon(exemplar.points[P.INNER], exemplar.yuv.shape[:2])
+def inside_mask(exemplar: Exemplar) -> tuple[F32, tuple[int, int]]:
+    """(h, w) float32 0..1: where `exemplar` truly shows the inside of the mouth, a little in from the lips.
+
+    Only the part round the mouth is made; outside it is 0. Also returns where in the exemplar it begins, x and y.
+    """
+    sigma = 0.008 * exemplar.scale
+    height, width = exemplar.yuv.shape[:2]
     inset = max(1, round(0.010 * exemplar.scale))
+    x0, y0, x1, y1 = around(exemplar.points[P.INNER], inset + reach(sigma), (width, height))
+    mask = polygon(exemplar.points[P.INNER] - [x0, y0], (max(1, y1 - y0), max(1, x1 - x0)))
     inner = cv2.erode(mask, np.ones((2 * inset + 1, 2 * inset + 1), np.uint8))
-    return feather(np.asarray(inner, np.float32), 0.008 * exemplar.scale)
+    return feather(np.asarray(inner, np.float32), sigma), (x0, y0)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
 from lipwright.engines.exemplar.interior import inside_mask
-from lipwright.render.mask import feather, polygon, smoothstep
+from lipwright.render.mask import Window, feather, grown, of, polygon, reach, smoothstep
 from lipwright.render.warp import ThinPlate, resample
 
 F32 = NDArray[np.float32]
@@ -33,13 +33,13 @@ ANCHORS = np.concatenate([P.LIPS, P.AROUND, P.CHIN, P.JAW[4:13], P.CHEEK, P.FIXE
 class Mouth:
     """A mouth laid over a target.
 
-    `lips` and `inside` are (h, w, 3) float32; `shown` (h, w) says where `inside` is to be believed, fading out a little
-    beyond what the exemplar really shows.
+    `lips` is (h, w, 3) float32. `inside` is the same for the hole that was asked for, or None if none was; `shown`, of
+    the hole's size, says where it is to be believed, fading out a little beyond what the exemplar really shows.
     """
 
     lips: F32
-    inside: F32
-    shown: F32
+    inside: F32 | None = None
+    shown: F32 | None = None
 
 
 def lower_side(target: F64, shape: tuple[int, int], scale: float) -> F32:
@@ -55,39 +55,57 @@ def lower_side(target: F64, shape: tuple[int, int], scale: float) -> F32:
     return feather(polygon(outline, shape), max(0.4, 0.004 * scale))
 
 
-def bring(exemplar: Exemplar, plate: ThinPlate, target: F64, scale: float, below: F32) -> Mouth:
+def bring(
+    exemplar: Exemplar, plate: ThinPlate, target: F64, scale: float, below: F32, hole: Window | None = None
+) -> Mouth:
     """Warp `exemplar` to `target` (m, 2) pixels of the plate's box; the plate's points are `target[ANCHORS]`.
 
-    `scale` is the frame's pixels per eye distance, `below` the box's `lower_side`.
+    `scale` is the frame's pixels per eye distance, `below` the box's `lower_side`; `hole` is where the inside of the
+    mouth may be seen.
     """
     offset = target[ANCHORS]
     hung, raised, inset = _partings(exemplar, target, scale)
     upper, lower = hung.copy(), raised.copy()
     upper[P.INNER_UPPER] -= inset
     lower[P.INNER_LOWER] += inset
-    field = plate.dense(plate.coarse(np.hstack([at[ANCHORS] - offset for at in (upper, lower, hung)])))
-    height, width = field.shape[:2]
-    field[..., 0::2] += np.arange(width, dtype=np.float32)[:, None]
-    field[..., 1::2] += np.arange(height, dtype=np.float32)[:, None, None]
-    mix = below[..., None]
+    coarse = plate.coarse(np.hstack([at[ANCHORS] - offset for at in (upper, lower, hung)]))
+    height, width = below.shape
+    fields = plate.dense(coarse[..., :4])
     # One resampling serves both lips: they are never both seen, so the fields can be joined along the line instead.
-    joined = np.where(mix > 0.5, field[..., 2:4], field[..., 0:2])
-    lips = resample(exemplar.yuv, joined[..., 0], joined[..., 1])
-    inside_x, inside_y = field[..., 4], field[..., 5]
-    inside = resample(exemplar.yuv, inside_x, inside_y)
-    shown = cv2.remap(inside_mask(exemplar), inside_x, inside_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return Mouth(lips, *_spread(inside, np.asarray(shown, np.float32), 0.035 * scale))
+    under = below > 0.5
+    x, y = (np.where(under, fields[..., 2 + axis], fields[..., axis]) for axis in (0, 1))
+    x += np.arange(width, dtype=np.float32)
+    y += np.arange(height, dtype=np.float32)[:, None]
+    lips = resample(exemplar.yuv, x, y)
+    if hole is None:
+        return Mouth(lips)
+    # What is carried on from the edge of what is shown comes from around the hole.
+    sigma = 0.035 * scale
+    wider = grown(hole, reach(sigma), (width, height))
+    field = plate.dense(coarse[..., 4:], wider)
+    x = field[..., 0] + np.arange(wider[0], wider[2], dtype=np.float32)
+    y = field[..., 1] + np.arange(wider[1], wider[3], dtype=np.float32)[:, None]
+    mask, (left, top) = inside_mask(exemplar)
+    shown = cv2.remap(mask, x - left, y - top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    filled, believed = _spread(resample(exemplar.yuv, x, y), np.asarray(shown, np.float32), sigma)
+    part = of((hole[0] - wider[0], hole[1] - wider[1], hole[2] - wider[0], hole[3] - wider[1]))
+    return Mouth(lips, filled[part], believed[part])
 
 
 def _spread(inside: F32, shown: F32, sigma: float) -> tuple[F32, F32]:
     """Carry the colours at the edge of what is shown a little further, so that a wider mouth goes on as it began.
 
-    Normalised convolution (Knutsson and Westin, 1993): blurred colours over blurred certainty.
+    Normalised convolution (Knutsson and Westin, 1993): blurred colours over blurred certainty. `inside` is changed.
     """
     certainty = np.asarray(cv2.GaussianBlur(shown, (0, 0), sigma), np.float32)
-    colour = cv2.GaussianBlur(inside * shown[..., None], (0, 0), sigma) / np.maximum(certainty, 1e-3)[..., None]
-    filled = colour + shown[..., None] * (inside - colour)
-    return np.asarray(filled, np.float32), np.maximum(shown, smoothstep(certainty, 0.02, 0.25))
+    floor = np.maximum(certainty, 1e-3)
+    for channel in range(inside.shape[2]):
+        plane = inside[..., channel]
+        colour = cv2.GaussianBlur(plane * shown, (0, 0), sigma) / floor
+        plane -= colour
+        plane *= shown
+        plane += colour
+    return inside, np.maximum(shown, smoothstep(certainty, 0.02, 0.25))
 
 
 def _partings(exemplar: Exemplar, target: F64, scale: float) -> tuple[F64, F64, F64]:

@@ -20,6 +20,7 @@ from lipwright.engines.exemplar.trajectory import Trajectory
 
 F64 = NDArray[np.float64]
 
+_AT_ONCE = 32
 # How far the lower lip rolls up under the upper teeth for f and v, in eye distances.
 _TUCK = 0.025
 # How much of each lip rolls in when they are pressed together for p, b, m.
@@ -83,6 +84,7 @@ class ClipPlan:
         self._targets = targets
         self._path = path
         self._frames = frames
+        self._near: tuple[int, F64] | None = None
 
     def step(self, output: int) -> Step | PassReason:
         """What to do for output frame `output`, or why nothing is done."""
@@ -94,11 +96,18 @@ class ClipPlan:
             return reason or PassReason.NO_FACE
         return Step(
             row=int(targets.rows[k]),
-            shape=targets.shapes(slice(k, k + 1))[0],
+            shape=self._shape(targets, k),
             mouths=self._mouths(k),
             strength=float(np.clip(targets.ease[k] * 2.0, 0.0, 1.0)),
             teeth=0.0 if targets.subject.talks else 1.0,
         )
+
+    def _shape(self, targets: Targets, k: int) -> F64:
+        """The shape of task `k`; made for a run of tasks at once, since frames are asked for in order."""
+        first = k - k % _AT_ONCE
+        if self._near is None or self._near[0] != first:
+            self._near = first, targets.shapes(slice(first, first + _AT_ONCE))
+        return np.asarray(self._near[1][k - first])
 
     def _mouths(self, k: int) -> tuple[tuple[int, float], ...]:
         """The exemplars of task `k` with their weights: two across a jump from one stretch of source to another."""
