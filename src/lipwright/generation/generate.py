@@ -22,20 +22,22 @@ from lipwright.generation.inputs import Inputs, open_inputs
 from lipwright.generation.mouths import Material, Mouths, settled
 from lipwright.generation.output import Output
 from lipwright.generation.overlay import Overlay
+from lipwright.generation.parts import PartRenderer
 from lipwright.generation.ranges import Range, count
-from lipwright.generation.render import Rendered, render
+from lipwright.generation.render import Rendered
 from lipwright.generation.report import Facts, assemble, write_report
 from lipwright.generation.scene import Scene, look_and_listen, planned, set_up
 from lipwright.generation.settings import Result, Settings
 from lipwright.generation.speakers import boxes_at
 from lipwright.generation.stopwatch import Stopwatch
+from lipwright.generation.stretches import stretches_of
 from lipwright.generation.targets import Targets, keep_inputs, targets
 from lipwright.generation.workspace import workspace
 from lipwright.media.reader import open_reader
 from lipwright.progress import Progress
 from lipwright.quality.account import Account
 from lipwright.quality.measure import FrameMeter
-from lipwright.quality.report import OutputFacts
+from lipwright.quality.report import Encoding, OutputFacts
 from lipwright.timeline.request import GenerationRequest
 from lipwright.timeline.validate import check
 
@@ -63,14 +65,15 @@ def generate(
         keep_inputs(made, [inputs.video, *(sound.path for sound in inputs.sounds.values())])
         scene = _understood(request, inputs, settings, progress, watch)
         account = Account(scene.drives())
-        facts, notes = _render(scene, engine, made, account, settings, progress, watch)
+        facts, encoding, notes = _render(scene, engine, made, account, settings, progress, watch)
         report = assemble(
             Facts(
                 engine=engine.name,
                 quality=settings.quality,
                 scene=scene,
-                measured=account.finish(),
+                measured=account.finish(facts.frames),
                 output=facts,
+                encoding=encoding,
                 performance=watch.performance(facts.frames),
                 notes=notes,
             )
@@ -103,28 +106,36 @@ def _render(
     settings: Settings,
     progress: Progress,
     watch: Stopwatch,
-) -> tuple[OutputFacts, list[str]]:
+) -> tuple[OutputFacts, Encoding, list[str]]:
     """Write the output (and the overlay): what was written, and what the user should know about it."""
     inputs, edl = scene.inputs, scene.edl
+    with watch.phase("inputs"):
+        stretches = stretches_of(edl, inputs, settings.whole())
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         look = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         mouths = Mouths(engine, scene.cast, Material.of(scene, look), progress)
-        output = stack.enter_context(Output(made.output, edl, inputs, settings.preset()))
+        output = stack.enter_context(Output(made.output, edl, inputs, stretches, settings.preset()))
         overlay = None
         if made.overlay is not None:
-            overlay = stack.enter_context(Overlay(made.overlay, edl, inputs, scene.analysis))
+            overlay = stack.enter_context(Overlay(made.overlay, edl, inputs, stretches, scene.analysis))
 
         def take(rendered: Rendered) -> None:
             output.take(rendered)
             if overlay is not None:
                 overlay.take(rendered)
 
+        total = edl.frame_count - stretches.copied_frames
         meter = FrameMeter(scene.drives(), account.add)
-        render(edl, (0, edl.frame_count), reader, mouths, meter, take, progress, watch)
+        renderer = PartRenderer(edl, reader, mouths, meter, account.add, take, progress, watch, total)
+        for part in stretches.parts():
+            if part[0].copied:
+                output.copy(part[0], progress, watch)
+            else:
+                renderer.render(part, stretches)
         failures = settled([mouths.outcome()])
         with watch.phase("finish"):
             facts = output.close()
             if overlay is not None:
                 overlay.close()
-    return facts, [*output.notes, *failures]
+    return facts, output.encoding(), [*output.notes, *failures]

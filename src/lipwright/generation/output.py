@@ -1,9 +1,10 @@
-"""Writing the output: pictures as they come, and the sound that belongs to them alongside."""
+"""Writing the output: packets as they come, copied or encoded, and the sound that belongs to them alongside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -12,38 +13,69 @@ from typing import Self
 from lipwright import __version__
 from lipwright.generation.inputs import Inputs
 from lipwright.generation.render import Rendered
-from lipwright.media.encoding import Quality, VideoTarget, audio_target, encoding_of, even, writing_notes
+from lipwright.generation.runs import Runs
+from lipwright.generation.stopwatch import Stopwatch
+from lipwright.generation.stretches import Stretch, Stretches
+from lipwright.media.encoder import CodedFrame
+from lipwright.media.encoding import Quality, VideoTarget, audio_target, even, scales_of, writing_notes
 from lipwright.media.info import AudioInfo
 from lipwright.media.mix import SoundMix
+from lipwright.media.mp4 import Mp4File, SoundTrack
 from lipwright.media.probe import probe_audio
-from lipwright.media.writer import OutputWriter
-from lipwright.quality.report import OutputFacts
+from lipwright.media.source_packets import PacketCopier
+from lipwright.media.track import FrameTimes, VideoTrack
+from lipwright.progress import Progress
+from lipwright.quality.report import Encoding, OutputFacts
 from lipwright.timeline.edl import EditDecisionList
 
 SOUND_AHEAD = Fraction(1, 2)
 """Seconds by which the sound is written ahead of the pictures, so that players find both close together."""
 
 
+COPY = "copy"
+"""The phase of copying packets."""
+
+
 class Output:
-    """The MP4 of a generation; use as a context manager, and `close` to publish. Leaving without leaves nothing."""
+    """The MP4 of a generation; use as a context manager, and `close` to publish. Leaving without leaves nothing.
+
+    Frames are added from first to last, a stretch at a time: pictures with `take`, packets with `add`, and what is
+    copied with `copy`.
+    """
 
     def __init__(
-        self, path: Path, edl: EditDecisionList, inputs: Inputs, quality: Quality, video: VideoTarget | None = None
+        self,
+        path: Path,
+        edl: EditDecisionList,
+        inputs: Inputs,
+        stretches: Stretches,
+        quality: Quality,
+        video: VideoTarget | None = None,
     ) -> None:
         """Open the output at `path`; `video` describes the pictures that will come if they are not like the input's."""
-        info = inputs.info
-        assert info.video is not None
+        assert inputs.info.video is not None
         self._path = path
         self._edl = edl
-        self._video = video or VideoTarget.like(info.video, edl.time_base)
-        self._mix = sound_mix(edl, inputs)
-        self.notes = output_notes(self._video, inputs)
-        self._frames = 0
+        self._video = video or VideoTarget.like(inputs.info.video, edl.time_base)
+        self._stretches = stretches
+        self._layout = stretches.layout(self._video.layout)
+        self._packets = stretches.packets
+        self._written = self._copied = 0
+        self.notes = output_notes(self._video, inputs, stretches)
         with ExitStack() as stack:
+            self._mix = _sound_mix(edl, inputs)
             stack.callback(self._mix.close)
-            self._writer = stack.enter_context(
-                OutputWriter(path, self._video, self._mix.target, quality=quality, comment=provenance(edl))
-            )
+            scales = scales_of(self._video.time_base, self._mix.target.rate)
+            self.times = FrameTimes.of(scales, ((frame.time, frame.duration) for frame in edl.output_frames()))
+            self.runs = Runs(self._video, stretches, scales, quality)
+            self._file = Mp4File(path, scales, provenance(edl))
+            stack.callback(self._file.abort)
+            sets, delay = self.runs.sets, self.runs.delay
+            if self._packets is not None:
+                sets, delay = self._packets.sets + sets, max(self._packets.delay, delay)
+                self._copier = stack.enter_context(PacketCopier(self._packets, inputs.limits))
+            self._track = VideoTrack(self._file, self._video, self._layout, sets, self.times, delay)
+            self._sound = SoundTrack(self._file, self._mix.target)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -55,45 +87,67 @@ class Output:
         self._stack.__exit__(kind, error, trace)
 
     def take(self, rendered: Rendered) -> None:
-        """Write one frame and the sound up to a little after it."""
-        frame = rendered.frame
-        self._writer.add_picture(rendered.picture, frame.time, frame.duration)
-        self._writer.add_audio(self._mix.up_to(frame.time + frame.duration + SOUND_AHEAD))
-        self._frames += 1
+        """Encode one frame."""
+        self.add(self.runs.add(rendered.picture, rendered.frame))
+
+    def add(self, coded: Iterable[CodedFrame]) -> None:
+        """Write packets, in decoding order, and the sound up to a little after each."""
+        with self._file.guarded():
+            for one in coded:
+                self._track.add(one)
+                until = self.times.pts[self._written] + self.times.durations[self._written]
+                self._written += 1
+                self._sound.add(self._mix.up_to(Fraction(until, self.times.scales.video) + SOUND_AHEAD))
+
+    def copy(self, stretch: Stretch, progress: Progress, watch: Stopwatch) -> None:
+        """Copy a stretch of the source's packets."""
+        assert stretch.source is not None
+        shift, total = stretch.first - stretch.source, self._stretches.copied_frames
+        with watch.phase(COPY, stretch.frames):
+            for coded in self._copier.stretch(stretch.source, stretch.source + stretch.frames):
+                self.add([replace(coded, frame=coded.frame + shift)])
+                self._copied += 1
+                progress.advance(COPY, self._copied, total)
+
+    def encoding(self) -> Encoding:
+        """What was copied, for the report."""
+        stretches = self._stretches
+        copied = stretches.copied_frames
+        return Encoding(
+            copied_frames=copied,
+            encoded_frames=self._written - copied,
+            full_because=stretches.whole,
+        )
 
     def close(self) -> OutputFacts:
         """Write what is left of the sound, publish the file, and say what it is."""
         for block in self._mix.blocks():
-            self._writer.add_audio(block)
-        self._writer.close()
-        return output_facts(self._path, self._video, self._edl, self._frames, self._mix)
+            self._sound.add(block)
+        self._sound.finish()
+        self._file.close()
+        return OutputFacts(
+            name=self._path.name,
+            width=even(self._video.width, self._layout.sub_x),
+            height=even(self._video.height, self._layout.sub_y),
+            frames=self._written,
+            video_seconds=round(float(self._edl.duration), 6),
+            audio_seconds=round(self._mix.total / self._mix.target.rate, 6),
+            pixel_format=self._layout.name,
+        )
 
 
-def sound_mix(edl: EditDecisionList, inputs: Inputs) -> SoundMix:
+def _sound_mix(edl: EditDecisionList, inputs: Inputs) -> SoundMix:
     """The sound of the whole output."""
     target, _ = audio_target(inputs.info.audio, _first_sound(inputs))
     files: Mapping[str, Path] = {ref: sound.path for ref, sound in inputs.sounds.items()}
     return SoundMix(edl.sound, edl.duration, target, files, (inputs.video, inputs.info), inputs.limits)
 
 
-def output_notes(video: VideoTarget, inputs: Inputs) -> list[str]:
+def output_notes(video: VideoTarget, inputs: Inputs, stretches: Stretches) -> list[str]:
     """Sentences about what is deliberately changed when the sound and pictures like `video` are written."""
     _, notes = audio_target(inputs.info.audio, _first_sound(inputs))
-    return [_sentence(note) for note in (*notes, *writing_notes(video))]
-
-
-def output_facts(path: Path, video: VideoTarget, edl: EditDecisionList, frames: int, mix: SoundMix) -> OutputFacts:
-    """What a finished output is, for the report."""
-    encoded = encoding_of(video.layout).layout
-    return OutputFacts(
-        name=path.name,
-        width=even(video.width, encoded.sub_x),
-        height=even(video.height, encoded.sub_y),
-        frames=frames,
-        video_seconds=round(float(edl.duration), 6),
-        audio_seconds=round(mix.total / mix.target.rate, 6),
-        pixel_format=encoded.name,
-    )
+    pictures = writing_notes(video, keep_chroma=stretches.packets is not None)
+    return [_sentence(note) for note in (*notes, *pictures)]
 
 
 def provenance(edl: EditDecisionList) -> str:

@@ -18,6 +18,7 @@ from lipwright.generation.inputs import Inputs
 from lipwright.generation.mouths import Mouth
 from lipwright.generation.output import Output
 from lipwright.generation.render import Rendered
+from lipwright.generation.stretches import Stretches
 from lipwright.generation.yuv import DRAWN, yuv_picture
 from lipwright.media.encoding import VideoTarget
 from lipwright.media.info import ColourTags
@@ -32,7 +33,9 @@ _MASK: Final = (255, 0, 255)
 class Overlay:
     """Draws over every finished frame and writes it to a video of its own; a context manager like `Output`."""
 
-    def __init__(self, path: Path, edl: EditDecisionList, inputs: Inputs, faces: FaceAnalysis) -> None:
+    def __init__(
+        self, path: Path, edl: EditDecisionList, inputs: Inputs, stretches: Stretches, faces: FaceAnalysis
+    ) -> None:
         video = inputs.info.video
         assert video is not None
         self._faces = faces
@@ -45,7 +48,7 @@ class Overlay:
             video.sample_aspect_ratio,
             ColourTags(1, 1, 1, full_range=False),
         )
-        self._output = Output(path, edl, inputs, "balanced", target)
+        self._output = Output(path, edl, inputs, stretches.unlike(), "balanced", target)
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import tee
 
 from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
@@ -59,7 +59,7 @@ def render(
     total = part[1] - part[0]
 
     def decode() -> Iterator[tuple[OutputFrame, Frame]]:
-        frames, again = tee(islice(edl.output_frames(), *part))
+        frames, again = tee(edl.output_frames(*part))
         sources = reader.sequence(frame.source for frame in again)
         for frame in frames:
             with watch.phase("decode", 1):

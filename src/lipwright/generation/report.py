@@ -16,6 +16,7 @@ from lipwright.media.atomic import PendingFile
 from lipwright.models.registry import default_registry
 from lipwright.quality.account import Measured
 from lipwright.quality.report import (
+    Encoding,
     FrameCounts,
     Meters,
     ModelUsed,
@@ -51,6 +52,7 @@ class Facts:
     scene: Scene
     measured: Measured
     output: OutputFacts
+    encoding: Encoding
     performance: Performance
     notes: Sequence[str]
 
@@ -67,6 +69,7 @@ def assemble(facts: Facts) -> QualityReport:
         overall=facts.measured.overall,
         equality=facts.measured.equality,
         performance=facts.performance,
+        encoding=facts.encoding,
         options=_options(facts),
         speech=tuple(_speech(facts)),
         models=tuple(_models(facts)),

@@ -53,6 +53,7 @@ class FrameReading:
         differing: how many samples outside the masks are not the source's.
         faces: those that were asked for.
         changes: since the frame before, of the faces that are edited on either.
+        copied: the frame is a copied packet, and was only looked at because the one before it is edited.
     """
 
     index: int
@@ -60,3 +61,4 @@ class FrameReading:
     differing: int
     faces: tuple[FaceReading, ...] = ()
     changes: tuple[Change, ...] = ()
+    copied: bool = False

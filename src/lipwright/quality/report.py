@@ -160,7 +160,9 @@ class SegmentReport:
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """The promise that nothing else was touched, checked on every frame before encoding, not sampled.
+    """The promise that nothing else was touched, checked on every encoded frame before encoding, not sampled.
+
+    Frames whose packets were copied are not in it: see `Encoding`.
 
     Attributes:
         untouched_frames: frames outside all segments, or passed through, compared plane by plane with the decoded ones.
@@ -244,6 +246,25 @@ class OutputFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """What of the output was copied from the source, packet by packet, and what was encoded.
+
+    Attributes:
+        copied_frames: frames whose packets are the source's, byte for byte; nothing looked at them.
+        encoded_frames: the others; copied + encoded = output.
+        full_because: why every frame was encoded, None if some were copied.
+        sound_copied_seconds: seconds of sound whose packets are the source's.
+        sound_encoded_because: why more of the sound was not copied, None where only what changed was encoded.
+    """
+
+    copied_frames: int
+    encoded_frames: int
+    full_because: str | None = None
+    sound_copied_seconds: float = 0.0
+    sound_encoded_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
     """Everything Lipwright says about one output."""
 
@@ -256,6 +277,7 @@ class QualityReport:
     overall: Meters
     equality: Equality
     performance: Performance
+    encoding: Encoding | None = None
     options: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     speech: tuple[SpeechUsed, ...] = ()
     models: tuple[ModelUsed, ...] = ()

@@ -45,6 +45,13 @@ class Tally:
                 self._extend(index, (drive.segment, drive.track.id if drive.track is not None else None, reason))
         self._close(index)
 
+    def skip(self, frames: int) -> None:
+        """Count `frames` frames of which nothing was asked."""
+        if frames:
+            self._output += frames
+            self._ranges += self._open.values()
+            self._open.clear()
+
     def total(self) -> FrameCounts:
         """The counts of the whole output."""
         return _frame_counts(self._whole, self._output, self._all_ranges())

@@ -147,9 +147,14 @@ class EditDecisionList:
         """How many frames `output_frames` gives, without walking through them."""
         return self._walk().count()
 
-    def output_frames(self) -> Iterator[OutputFrame]:
-        """Every output frame in order, made on the way: constant memory however long the output."""
-        return self._walk().frames()
+    @property
+    def clip_frames(self) -> tuple[tuple[int, int], ...]:
+        """The output frames, half-open, of every clip."""
+        return self._walk().clip_frames()
+
+    def output_frames(self, first: int = 0, stop: int | None = None) -> Iterator[OutputFrame]:
+        """Output frames first..stop-1 (all of them) in order, made on the way: constant memory however many."""
+        return self._walk().frames(first, stop)
 
     def _walk(self) -> FrameWalk:
         return FrameWalk(self.grid, self.clips, self.frame_duration, self.held, still=self.still)

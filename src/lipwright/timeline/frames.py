@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import accumulate, islice
 from math import ceil, lcm
 
 from lipwright.timeline.clip import Clip, Direction
@@ -44,49 +44,69 @@ class FrameWalk:
 
     def count(self) -> int:
         """How many frames there are."""
-        return sum(self._clip_frames(clip) for clip in self.clips) - self._last_is_too_short()
+        return self.clip_frames()[-1][1]
 
-    def frames(self) -> Iterator[OutputFrame]:
-        """Every frame in order; each is shown until the next one starts, and the last until the output ends."""
+    def clip_frames(self) -> tuple[tuple[int, int], ...]:
+        """The frames, half-open, that each clip has."""
+        stops = list(accumulate(self._clip_frames(clip) for clip in self.clips))
+        ranges = list(zip((0, *stops), stops, strict=False))
+        ranges[-1] = (ranges[-1][0], ranges[-1][1] - self._last_is_too_short())
+        return tuple(ranges)
+
+    def frames(self, first: int = 0, stop: int | None = None) -> Iterator[OutputFrame]:
+        """Frames first..stop-1 in order; each is shown until the next one starts, and the last until the output ends.
+
+        Clips before the first frame are passed over without walking through them.
+        """
+        count = self.count()
+        stop = count if stop is None else min(stop, count)
         held: tuple[int, int, int] | None = None
-        index = 0
-        for shown in islice(self._shown(), self.count()):
+        index = first
+        # One frame more is looked at, since it ends the one before.
+        for shown in islice(self._shown(first), max(0, min(stop + 1, count) - first)):
             if held is not None:
                 gone = Fraction(shown[0] - held[0], self.per_second)
                 yield OutputFrame(index, Fraction(held[0], self.per_second), gone, held[1], held[2])
                 index += 1
             held = shown
-        if held is not None:
+        if held is not None and index < stop:
             time = Fraction(held[0], self.per_second)
             yield OutputFrame(index, time, self.clips[-1].output.stop - time, held[1], held[2])
 
-    def _shown(self) -> Iterator[tuple[int, int, int]]:
-        """Output tick, source frame and clip of every frame."""
-        for number, clip in enumerate(self.clips):
-            for tick, source in self._walk(clip) if clip.rate == 1 else self._picked(clip):
+    def _shown(self, first: int) -> Iterator[tuple[int, int, int]]:
+        """Output tick, source frame and clip of every frame from output frame `first` on."""
+        for number, (clip, (begin, end)) in enumerate(zip(self.clips, self.clip_frames(), strict=True)):
+            if end <= first:
+                continue
+            walk = self._walk if clip.rate == 1 else self._picked
+            for tick, source in walk(clip, max(0, first - begin)):
                 yield tick, 0 if self.still else source, number
 
-    def _walk(self, clip: Clip) -> Iterator[tuple[int, int]]:
-        """Output tick and source frame of every frame of a clip at its own speed."""
+    def _walk(self, clip: Clip, skipped: int) -> Iterator[tuple[int, int]]:
+        """Output tick and source frame of every frame of a clip at its own speed, save the first `skipped`."""
         forward = clip.direction is Direction.FORWARD
         begin = self._ticks(clip.output.start)
         turn = self._tick(clip.first) if forward else self._tick(clip.stop)
         repeat = bool(clip.lips and self.held)
-        for frame in range(clip.first, clip.stop) if forward else range(clip.stop - 1, clip.first - 1, -1):
+        frames = range(clip.first, clip.stop) if forward else range(clip.stop - 1, clip.first - 1, -1)
+        if not repeat:
+            frames, skipped = frames[skipped:], 0
+        for frame in frames:
             at = begin + (self._tick(frame) - turn if forward else turn - self._tick(frame + 1))
-            yield at, frame
-            if repeat and frame in self.held:
-                for part in range(1, self._parts(clip, frame)):
+            for part in range(self._parts(clip, frame) if repeat else 1):
+                if skipped:
+                    skipped -= 1
+                else:
                     yield at + part * self._nominal, frame
 
-    def _picked(self, clip: Clip) -> Iterator[tuple[int, int]]:
+    def _picked(self, clip: Clip, skipped: int) -> Iterator[tuple[int, int]]:
         """The same for a clip at another speed, or standing still: frames of nominal length picked by time."""
         begin = self._ticks(clip.output.start)
         start = clip.source.start / self.grid.time_base
         step = Fraction(self._nominal, self.per_second) * clip.rate / self.grid.time_base
         whole = lcm(start.denominator, step.denominator)
         first, more = int(start * whole), int(step * whole)
-        for part in range(self._clip_frames(clip)):
+        for part in range(skipped, self._clip_frames(clip)):
             source = bisect_right(self.grid.pts, (first + part * more) // whole) - 1
             yield begin + part * self._nominal, min(max(source, clip.first), clip.stop - 1)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -12,14 +14,15 @@ from threadpoolctl import threadpool_limits
 from lipwright.errors import RenderError
 from lipwright.faces.cache import file_digest
 from lipwright.generation.mouths import settled
-from lipwright.generation.output import SOUND_AHEAD, output_facts, output_notes, provenance, sound_mix
+from lipwright.generation.output import Output
 from lipwright.generation.pieces.readings import PieceReadings
 from lipwright.generation.pieces.restored import Restored, restored
 from lipwright.generation.report import Facts, assemble, write_report
 from lipwright.generation.settings import Result, Settings
 from lipwright.generation.stopwatch import Stopwatch
 from lipwright.generation.targets import keep_inputs, targets
-from lipwright.media.joined import CodedPiece, FrameTimes, JoinedWriter, look_through
+from lipwright.media.coded import look_through
+from lipwright.media.encoder import CodedFrame
 from lipwright.progress import Progress
 from lipwright.quality.account import Account, Measured
 from lipwright.quality.readings import FrameReading
@@ -54,7 +57,7 @@ def join(
         failures = settled([piece.header.outcome for piece in rendered])
         with watch.phase("measure"):
             measured = _measured(job, rendered, progress)
-        facts = _write(job, rendered, made.output, progress, watch)
+        output_file, facts = _write(job, rendered, made.output, settings, progress, watch)
         stages = [job.kept.performance, *(piece.header.performance for piece in rendered)]
         report = assemble(
             Facts(
@@ -63,8 +66,9 @@ def join(
                 scene=job.scene,
                 measured=measured,
                 output=facts,
+                encoding=output_file.encoding(),
                 performance=_together([*stages, watch.performance(0)], facts.frames),
-                notes=[*output_notes(job.target, inputs), *failures],
+                notes=[*output_file.notes, *failures],
             )
         )
         write_report(report, made.report)
@@ -72,25 +76,28 @@ def join(
 
 
 def _in_order(pieces: Sequence[PieceReadings], job: Restored, progress: Progress) -> list[PieceReadings]:
-    """The pieces by their place; raises `RenderError` if they are not all of the output, each once and undamaged."""
+    """The pieces by their place; raises `RenderError` if they are not all runs, each once and undamaged."""
     ordered = sorted(pieces, key=lambda piece: (piece.header.first, piece.header.stop))
-    at = 0
+    runs = deque(job.kept.runs)
     for piece in ordered:
         name, header = piece.piece.name, piece.header
         progress.check()
         if header.job != job.job:
             raise RenderError(f"The piece {name!r} was rendered from another preparation.")
-        if header.first != at or header.stop <= header.first:
-            raise RenderError(f"The piece {name!r} begins with frame {header.first}; frame {at} is expected.")
+        expected = f"frame {runs[0][0]} is expected" if runs else "no more is expected"
+        if not runs or header.first != runs[0][0] or header.stop <= header.first:
+            raise RenderError(f"The piece {name!r} begins with frame {header.first}; {expected}.")
         try:
             same = file_digest(piece.piece) == header.coded
         except OSError:
             raise RenderError(f"The piece {name!r} is missing.") from None
         if not same:
             raise RenderError(f"The piece {name!r} is damaged.")
-        at = header.stop
-    if at != job.kept.frames:
-        raise RenderError(f"The pieces end with frame {at}, but the output has {job.kept.frames} frames.")
+        while runs and runs[0][1] <= header.stop:
+            runs.popleft()
+    if runs:
+        last = ordered[-1].header.stop if ordered else 0
+        raise RenderError(f"The pieces end with frame {last}, but frame {runs[0][0]} has to be rendered too.")
     return ordered
 
 
@@ -101,7 +108,7 @@ def _measured(job: Restored, pieces: Iterable[PieceReadings], progress: Progress
         if reading.index % 250 == 0:
             progress.check()
         account.add(reading)
-    return account.finish()
+    return account.finish(job.kept.frames)
 
 
 def _readings(pieces: Iterable[PieceReadings]) -> Iterator[FrameReading]:
@@ -109,7 +116,7 @@ def _readings(pieces: Iterable[PieceReadings]) -> Iterator[FrameReading]:
     before: PieceReadings | None = None
     for piece in pieces:
         for reading in piece.readings():
-            if before is not None and reading.index == piece.header.first:
+            if before is not None and before.header.stop == reading.index == piece.header.first:
                 try:
                     yield replace(reading, changes=changes_between(before.end(1), piece.end(0)))
                 except (KeyError, ValueError):  # a patch that is not there, or of another size
@@ -120,38 +127,37 @@ def _readings(pieces: Iterable[PieceReadings]) -> Iterator[FrameReading]:
 
 
 def _write(
-    job: Restored, pieces: Sequence[PieceReadings], path: Path, progress: Progress, watch: Stopwatch
-) -> OutputFacts:
+    job: Restored, pieces: Sequence[PieceReadings], path: Path, settings: Settings, progress: Progress, watch: Stopwatch
+) -> tuple[Output, OutputFacts]:
     """The output file."""
-    edl, inputs, target = job.scene.edl, job.scene.inputs, job.target
-    coded = [_coded(piece, progress) for piece in pieces]
-    times = FrameTimes(target.time_base)
-    for frame in edl.output_frames():
-        times.add(frame.time, frame.duration)
-    total = job.kept.frames
+    edl, inputs, stretches = job.scene.edl, job.scene.inputs, job.stretches
+    total = edl.frame_count - stretches.copied_frames
     progress.advance(PHASE, 0, total)
-    with ExitStack() as stack, watch.phase(PHASE, total):
-        mix = sound_mix(edl, inputs)
-        stack.callback(mix.close)
-        writer = stack.enter_context(JoinedWriter(path, coded, times, mix.target, comment=provenance(edl)))
-        # Packets come in decoding order; the sound goes along frame by frame, as it does beside an encoder.
-        for frame, packet in zip(edl.output_frames(), writer.packets(), strict=True):
-            writer.add_packet(packet)
-            writer.add_audio(mix.up_to(frame.time + frame.duration + SOUND_AHEAD))
-            progress.advance(PHASE, frame.index + 1, total)
-        for block in mix.blocks():
-            writer.add_audio(block)
-        writer.close()
-    return output_facts(path, target, edl, total, mix)
+    with Output(path, edl, inputs, stretches, settings.preset()) as output:
+        coded = _coded(job, pieces, output, progress)
+        done = 0
+        for stretch in stretches.all:
+            if stretch.copied:
+                output.copy(stretch, progress, watch)
+                continue
+            with watch.phase(PHASE, stretch.frames):
+                for packet in islice(coded, stretch.frames):
+                    output.add([packet])
+                    done += 1
+                    progress.advance(PHASE, done, total)
+        with watch.phase("finish"):
+            return output, output.close()
 
 
-def _coded(piece: PieceReadings, progress: Progress) -> CodedPiece:
-    """The encoded piece, looked through; it holds as many frames as it should."""
-    progress.check()
-    coded = look_through(piece.piece)
-    if len(coded.shown) != piece.header.stop - piece.header.first:
-        raise RenderError(f"The piece {piece.piece.name!r} does not hold the frames that belong there.")
-    return coded
+def _coded(job: Restored, pieces: Sequence[PieceReadings], output: Output, progress: Progress) -> Iterator[CodedFrame]:
+    """The packets of all runs in decoding order; raises `RenderError` for a piece that does not hold its frames."""
+    for piece in pieces:
+        progress.check()
+        runs = job.stretches.between(piece.header.first, piece.header.stop).encoded
+        frames = array("q", chain.from_iterable(range(run.first, run.stop) for run in runs))
+        coded = look_through(piece.piece)
+        coded.check(output.runs.sets, output.times, frames)
+        yield from coded.packets(frames)
 
 
 def _together(stages: Sequence[Performance], frames: int) -> Performance:

@@ -25,6 +25,7 @@ import numpy as np
 from lipwright.errors import RenderError, RequestError
 from lipwright.faces.cache import file_digest
 from lipwright.generation.scene import Heard
+from lipwright.generation.settings import Settings
 from lipwright.media.atomic import PendingFile
 from lipwright.media.info import MediaInfo
 from lipwright.quality.codec import decode, encode, loads
@@ -33,7 +34,7 @@ from lipwright.speech.visemes import Recogniser, VisemeTrack
 from lipwright.timeline.options import BoxesAt, BoxPerFrame, Options
 from lipwright.timeline.request import AudioInput, GenerationRequest
 
-FORMAT = 1
+FORMAT = 2
 STATE, VISEMES, BOXES, FACES = "prepared.json", "visemes.npz", "boxes.json", "faces"
 _COLUMNS = ("probabilities", "speech", "confidence")
 _ORIGINAL = ""  # stands for the original sound where speech has its ref
@@ -65,7 +66,8 @@ class Kept:
         request, video: marks by which to tell that later stages are given the same ones.
         frames: of the output.
         frame_duration: nominal, in seconds, as a fraction.
-        edges: output frames before which other roles come on than before.
+        whole: why every frame is encoded by wish of the user, if it is.
+        runs: the output frames, first and stop, of every run of the encoder.
         input_warnings: those about the inputs, which no later stage can find again.
         warnings: all there are so far.
         files: SHA-256 of every other file, by its name relative to the folder.
@@ -78,7 +80,8 @@ class Kept:
     video: str
     frames: int
     frame_duration: str
-    edges: tuple[int, ...]
+    whole: str | None
+    runs: tuple[tuple[int, int], ...]
     sounds: tuple[KeptSound, ...]
     heard: tuple[KeptTrack, ...]
     input_warnings: tuple[str, ...]
@@ -131,13 +134,15 @@ class Kept:
             if not same:
                 raise damaged(name)
 
-    def check_same(self, request: GenerationRequest, info: MediaInfo, engine: str, quality: str) -> None:
+    def check_same(self, request: GenerationRequest, info: MediaInfo, settings: Settings) -> None:
         """Raise `RenderError` if a later stage was given something else than was prepared."""
+        engine, quality = settings.chosen_engine().name, settings.preset()
         for name, given, prepared in (
             ("request", mark_of_request(request), self.request),
             ("video", mark_of_video(info), self.video),
             ("engine", engine, self.engine),
             ("quality", quality, self.quality),
+            ("encoding", settings.whole(), self.whole),
         ):
             if given != prepared:
                 raise RenderError(f"The {name} is not the one that the generation was prepared with.")

@@ -35,6 +35,7 @@ from lipwright.generation.scene import Scene, look_and_listen, planned, set_up
 from lipwright.generation.settings import Settings
 from lipwright.generation.speakers import boxes_at
 from lipwright.generation.stopwatch import Stopwatch
+from lipwright.generation.stretches import stretches_of
 from lipwright.progress import Progress
 from lipwright.timeline.request import GenerationRequest
 from lipwright.timeline.validate import check
@@ -47,7 +48,7 @@ class Prepared:
     Attributes:
         frames: of the output.
         frame_duration: the nominal one, in seconds.
-        edges: output frames, ascending, before which it is best to cut: other roles come on there than before.
+        runs: the output frames, half-open, of every run of the encoder; what lies between them is copied.
         warnings: whole sentences for the user; they are in the report too.
         spoken: the sound file in the folder of every text, by its ref.
         files: everything that later stages need, by name relative to the folder.
@@ -55,7 +56,7 @@ class Prepared:
 
     frames: int
     frame_duration: Fraction
-    edges: tuple[int, ...]
+    runs: tuple[Range, ...]
     warnings: tuple[str, ...]
     spoken: Mapping[str, str]
     files: tuple[str, ...]
@@ -70,11 +71,16 @@ class Prepared:
         kept = Kept.read(folder)
         spoken = {sound.ref: sound.file for sound in kept.sounds if sound.file is not None}
         duration = fraction(kept.frame_duration)
-        return cls(kept.frames, duration, kept.edges, kept.warnings, spoken, (STATE, *kept.files))
+        return cls(kept.frames, duration, kept.runs, kept.warnings, spoken, (STATE, *kept.files))
 
     def pieces(self, seconds: Fraction) -> tuple[Range, ...]:
         """The output cut into pieces of about `seconds`; see `suggest_pieces`."""
-        return suggest_pieces(self.frames, self.frame_duration, seconds, self.edges)
+        return suggest_pieces(self.runs, self.frame_duration, seconds)
+
+    @property
+    def encoded(self) -> int:
+        """How many frames are encoded."""
+        return sum(stop - first for first, stop in self.runs)
 
 
 def prepare(
@@ -97,7 +103,8 @@ def prepare(
         with watch.phase("inputs"):
             opened, inputs = open_inputs(request, folder, progress, limits=settings.limits, speech=settings.speech)
         scene = _understood(opened, inputs, folder, settings, progress, watch)
-        edges = tuple(_edges(scene, progress))
+        with watch.phase("inputs"):
+            stretches = stretches_of(scene.edl, inputs, settings.whole())
     with _writing(folder):
         save_boxes(folder, opened, scene.request)
         kept = Kept(
@@ -107,7 +114,8 @@ def prepare(
             video=mark_of_video(inputs.info),
             frames=scene.edl.frame_count,
             frame_duration=str(scene.edl.frame_duration),
-            edges=edges,
+            whole=settings.whole(),
+            runs=tuple((run.first, run.stop) for run in stretches.encoded),
             sounds=tuple(_sounds(inputs, folder)),
             heard=save_heard(folder, scene.heard),
             input_warnings=inputs.warnings,
@@ -160,17 +168,6 @@ def _understood(
 
     request, edl = planned(request, inputs, boxes_at(inputs.frames, cache(all_faces)))
     return set_up(request, inputs, edl, *look_and_listen(edl, inputs, look, progress, watch))
-
-
-def _edges(scene: Scene, progress: Progress) -> Iterator[int]:
-    """The output frames on which other roles are on than on the frame before."""
-    before: list[int] | None = None
-    for frame in scene.edl.output_frames():
-        now = [role.number for role in scene.cast.roles_on(frame)]
-        if before is not None and now != before:
-            progress.check()
-            yield frame.index
-        before = now
 
 
 def _sounds(inputs: Inputs, folder: Path) -> Iterator[KeptSound]:

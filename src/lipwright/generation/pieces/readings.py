@@ -28,12 +28,14 @@ from lipwright.quality.readings import Box, Change, FaceReading, FrameReading
 from lipwright.quality.report import Performance
 from lipwright.quality.views import KeptView
 
-FORMAT = 1
+FORMAT = 2
 _BLOCK = 1000
 _HEADER = "piece.json"
 _REASON = 32
 
-_FRAME = np.dtype([("index", "<i8"), ("damaged", "?"), ("differing", "<i8"), ("faces", "<i4"), ("changes", "<i4")])
+_FRAME = np.dtype(
+    [("index", "<i8"), ("damaged", "?"), ("differing", "<i8"), ("faces", "<i4"), ("changes", "<i4"), ("copied", "?")]
+)
 _FACE = np.dtype(
     [
         ("drive", "<i4"),
@@ -73,7 +75,8 @@ class Header:
 
     Attributes:
         job: the preparation that it was rendered from.
-        first, stop: the output frames that it holds.
+        first, stop: the output frames that it goes through; it holds those of them that are encoded.
+        readings: how many frames were looked at.
         coded: SHA-256 of the encoded piece.
         outcome: how the engines fared.
         ends: its first and last frame.
@@ -83,6 +86,7 @@ class Header:
     job: str
     first: int
     stop: int
+    readings: int
     coded: str
     outcome: Outcome
     performance: Performance
@@ -95,13 +99,17 @@ def readings_beside(piece: Path) -> Path:
 
 
 class ReadingsWriter:
-    """Takes the readings of a piece in order; a context manager, and nothing is left without `finish`."""
+    """Takes the readings of a piece in order; a context manager, and nothing is left without `finish`.
+
+    `count` is how many it has taken.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = PendingFile(path)
         self._zip = zipfile.ZipFile(self._file.writable, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         self._waiting: list[FrameReading] = []
         self._blocks = 0
+        self.count = 0
 
     def __enter__(self) -> ReadingsWriter:
         return self
@@ -113,6 +121,7 @@ class ReadingsWriter:
     def add(self, reading: FrameReading) -> None:
         """Take the next frame."""
         self._waiting.append(reading)
+        self.count += 1
         if len(self._waiting) >= _BLOCK:
             self._flush()
 
@@ -168,19 +177,20 @@ class PieceReadings:
         return RenderError(f"The readings of the piece {self.piece.name!r} are damaged.")
 
     def readings(self) -> Iterator[FrameReading]:
-        """Every frame of the piece in order, a block in memory at a time."""
-        at = self.header.first
+        """Every reading of the piece in order, a block in memory at a time."""
+        at, done = self.header.first, 0
         try:
             with np.load(self._path, allow_pickle=False) as tables:
-                block = 0
-                while at < self.header.stop:
+                for block in range(-(-self.header.readings // _BLOCK)):
                     names = [f"{name}-{block:05d}" for name in ("frames", "faces", "changes")]
                     for reading in _readings(*(tables[name] for name in names)):
-                        if reading.index != at:
+                        # One more than the piece goes through: a copied frame that was looked at beside the last.
+                        if not at <= reading.index <= self.header.stop:
                             raise self.damaged()
-                        at += 1
+                        at, done = reading.index + 1, done + 1
                         yield reading
-                    block += 1
+                if done != self.header.readings:
+                    raise self.damaged()
         except _DAMAGE:
             raise self.damaged() from None
 
@@ -208,7 +218,7 @@ def _tables(readings: list[FrameReading]) -> tuple[Table, Table, Table]:
     changes = np.zeros(sum(len(one.changes) for one in readings), _CHANGE)
     face = change = 0
     for i, one in enumerate(readings):
-        frames[i] = one.index, one.damaged, one.differing, len(one.faces), len(one.changes)
+        frames[i] = one.index, one.damaged, one.differing, len(one.faces), len(one.changes), one.copied
         for found in one.faces:
             _put(faces[face], found)
             face += 1
@@ -245,6 +255,7 @@ def _readings(frames: Table, faces: Table, changes: Table) -> Iterator[FrameRead
             int(row["differing"]),
             tuple(_face(one) for one in faces[face:next_face]),
             tuple(_change(one) for one in changes[change:next_change]),
+            bool(row["copied"]),
         )
         face, change = next_face, next_change
 

@@ -14,6 +14,7 @@ from lipwright.generation.inputs import Inputs, SoundFile, audio_path, video_pat
 from lipwright.generation.pieces.kept import FACES, Kept, damaged, fraction, job_of, read_heard, with_kept_boxes
 from lipwright.generation.scene import Scene, planned, set_up, watched
 from lipwright.generation.settings import Settings
+from lipwright.generation.stretches import Stretches, stretches_of
 from lipwright.media.encoding import VideoTarget
 from lipwright.media.guard import Limits
 from lipwright.media.probe import probe
@@ -27,11 +28,13 @@ class Restored:
 
     Attributes:
         scene: as it was when it was prepared.
+        stretches: what is copied and what is encoded.
         kept: what the preparation left.
         job: tells this preparation from any other.
     """
 
     scene: Scene
+    stretches: Stretches
     kept: Kept
     engine: LipSyncEngine
     job: str
@@ -52,13 +55,13 @@ def restored(request: GenerationRequest, folder: Path, settings: Settings, progr
         MediaError: an input cannot be read.
     """
     refuse_overlay(settings)
-    engine, quality = settings.chosen_engine(), settings.preset()
+    engine = settings.chosen_engine()
     kept, job = Kept.read(folder), job_of(folder)
     kept.verify(folder)
     progress.check()
     inputs = _inputs(request, kept, folder, settings.limits)
     progress.check()
-    kept.check_same(request, inputs.info, engine.name, quality)
+    kept.check_same(request, inputs.info, settings)
     kind = VisualKind.IMAGE if inputs.info.still else VisualKind.VIDEO
     request = replace(request, video=replace(request.video, kind=kind))
     request, edl = planned(with_kept_boxes(folder, request), inputs, _no_boxes)
@@ -66,7 +69,10 @@ def restored(request: GenerationRequest, folder: Path, settings: Settings, progr
     if analysis is None or edl.frame_count != kept.frames:
         raise damaged(FACES)
     scene = set_up(request, inputs, edl, analysis, read_heard(folder, kept))
-    return Restored(scene, kept, engine, job)
+    stretches = stretches_of(edl, inputs, kept.whole)
+    if tuple((run.first, run.stop) for run in stretches.encoded) != kept.runs:
+        raise RenderError("The video is not the one that the generation was prepared with.")
+    return Restored(scene, stretches, kept, engine, job)
 
 
 def refuse_overlay(settings: Settings) -> None:

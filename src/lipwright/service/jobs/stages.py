@@ -116,26 +116,25 @@ def prepare(task: Task, listener: Listener) -> Task:
 
     An output that is not worth cutting is rendered here and now, to `output`: its process is already warm.
     """
-    from lipwright.generation.pieces.borders import suggest_pieces
     from lipwright.generation.pieces.prepare import prepare as prepared_in
     from lipwright.timeline.body import parse_request
 
     folder, seconds = Path(task["folder"]), Fraction(task["piece_seconds"])
     prepared = prepared_in(parse_request(task["request"]), folder, _settings(task), Progress(listener))
-    whole = prepared.frames * prepared.frame_duration
-    pieces = [(0, prepared.frames)]
-    if whole >= 2 * seconds:
-        pieces = list(suggest_pieces(prepared.frames, prepared.frame_duration, seconds, prepared.edges))
+    # What is copied costs next to nothing: only what is encoded is worth sharing out.
+    lasting = prepared.encoded * prepared.frame_duration
+    pieces = prepared.pieces(seconds if lasting >= 2 * seconds else lasting or seconds)
     told: Task = {
         "frames": prepared.frames,
         "files": list(prepared.files),
         "spoken": dict(prepared.spoken),
-        "pieces": pieces if len(pieces) > 1 else [],
+        "pieces": list(pieces) if len(pieces) > 1 else [],
     }
-    if len(pieces) == 1:
-        only = folder / "only.mp4"
-        piece({**task, "first": 0, "stop": prepared.frames, "output": str(only)}, listener)
-        told |= join({**task, "pieces": [str(only)]}, listener)
+    if len(pieces) <= 1:
+        made = [str(folder / "only.mp4") for _ in pieces]
+        for (first, stop), only in zip(pieces, made, strict=True):
+            piece({**task, "first": first, "stop": stop, "output": only}, listener)
+        told |= join({**task, "pieces": made}, listener)
     return told
 
 
@@ -217,6 +216,7 @@ def _settings(task: Task) -> Any:
     return Settings(
         engine=task.get("engine") or "exemplar",
         quality=task.get("quality") or "visually-lossless",
+        full_reencode=bool(task.get("full_reencode")),
         limits=_limits(task),
         speech=TextToSpeech(cloud=PlayedBack(Path(task["spoken"]))) if task.get("spoken") else None,
         cache=FaceCache(Path(task["cache"])) if task.get("cache") else None,

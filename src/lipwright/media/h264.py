@@ -1,0 +1,213 @@
+"""What has to be known of an H.264 stream before its packets are mixed with those of another encoder.
+
+A decoder finds the settings of a picture by number: a slice names a picture parameter set, that names a sequence
+parameter set. Two encoders' packets live in one MP4 track if their sets have different numbers and all stand in the
+track's one configuration record, so that no packet has to be altered and strict players, which want the sets there
+(`avc1`, ISO/IEC 14496-15 section 5.4.2.1), take the file. x264 can be told which number to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lipwright.media.bits import BitReader, payload_of
+from lipwright.media.nal import by_length, by_start_code
+
+IDR, SPS, PPS = 5, 7, 8
+_SLICES = frozenset({1, 2, 3, 4, 5})
+_WITH_CHROMA_FORMAT = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+_MOST_SETS = 32  # sequence parameter sets are numbered 0..31
+
+PROFILES = {66: "baseline", 77: "main", 88: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
+"""What x264 calls the profile of that number (Extended, 88, is a superset of Main that nothing writes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    """The fields of a sequence parameter set that matter here (ITU-T H.264, 7.3.2.1.1).
+
+    Attributes:
+        profile, level: profile_idc, level_idc (31 is level 3.1).
+        constraints: the byte between them.
+        number: by which picture parameter sets refer to it.
+        chroma, luma_depth, chroma_depth: chroma_format_idc (1 is 4:2:0) and bits per sample.
+        references: most reference frames.
+        progressive: every picture is a whole frame.
+    """
+
+    profile: int
+    constraints: int
+    level: int
+    number: int
+    chroma: int
+    luma_depth: int
+    chroma_depth: int
+    references: int
+    progressive: bool
+
+
+def sequence_set(unit: bytes) -> SequenceSet:
+    """The sequence parameter set in NAL unit `unit`. Raises `ValueError` if it is damaged."""
+    try:
+        reader = BitReader(payload_of(unit, 1))
+        profile, constraints, level = reader.bits(8), reader.bits(8), reader.bits(8)
+        number, chroma, depths = reader.unsigned(), 1, (8, 8)
+        if profile in _WITH_CHROMA_FORMAT:
+            chroma = reader.unsigned()
+            if chroma == 3:
+                reader.flag()
+            depths = 8 + reader.unsigned(), 8 + reader.unsigned()
+            reader.flag()
+            if reader.flag():
+                for place in range(8 if chroma != 3 else 12):
+                    _skip_scaling_list(reader, 16 if place < 6 else 64)
+        reader.unsigned()  # log2_max_frame_num
+        order = reader.unsigned()
+        if order == 0:
+            reader.unsigned()
+        elif order == 1:
+            reader.flag()
+            reader.signed()
+            reader.signed()
+            for _ in range(reader.unsigned()):
+                reader.signed()
+        references = reader.unsigned()
+        reader.flag()
+        reader.unsigned()
+        reader.unsigned()
+        progressive = reader.flag()
+    except EOFError as error:
+        raise ValueError(str(error)) from None
+    return SequenceSet(profile, constraints, level, number, chroma, *depths, references, progressive)
+
+
+def _skip_scaling_list(reader: BitReader, size: int) -> None:
+    """Read over a scaling list, if it is there (7.3.2.1.1.1)."""
+    if not reader.flag():
+        return
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + reader.signed()) % 256
+        last = following or last
+
+
+def picture_set_numbers(unit: bytes) -> tuple[int, int]:
+    """The number of the picture parameter set in `unit`, and that of the sequence parameter set it refers to."""
+    try:
+        reader = BitReader(payload_of(unit, 1))
+        return reader.unsigned(), reader.unsigned()
+    except EOFError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSets:
+    """All parameter sets of a stream.
+
+    Attributes:
+        sequence, picture: the NAL units.
+        length: bytes of the length before each unit of a packet; 0 if packets have start codes.
+    """
+
+    sequence: tuple[bytes, ...]
+    picture: tuple[bytes, ...]
+    length: int = 4
+
+    @classmethod
+    def of(cls, extradata: bytes) -> ParameterSets:
+        """Those of a stream's extradata, a configuration record or units with start codes.
+
+        Raises:
+            ValueError: it holds no complete sets.
+        """
+        if extradata[:1] == b"\x01":
+            sequence, picture, length = *_of_record(extradata), (extradata[4] & 3) + 1
+        else:
+            units = list(by_start_code(extradata))
+            sequence, picture = ([unit for unit in units if unit[0] & 31 == kind] for kind in (SPS, PPS))
+            length = 0
+        if not sequence or not picture:
+            raise ValueError("The stream's parameter sets are missing")
+        return cls(tuple(sequence), tuple(picture), length)
+
+    @property
+    def main(self) -> SequenceSet:
+        """The first sequence parameter set."""
+        return sequence_set(self.sequence[0])
+
+    def free_number(self) -> int:
+        """A number that no set here has. Raises `ValueError` if all are taken."""
+        taken = {sequence_set(unit).number for unit in self.sequence}
+        taken |= {number for unit in self.picture for number in picture_set_numbers(unit)}
+        for number in range(_MOST_SETS):
+            if number not in taken:
+                return number
+        raise ValueError("The stream uses every number of a parameter set")
+
+    def __add__(self, other: ParameterSets) -> ParameterSets:
+        return replace(self, sequence=self.sequence + other.sequence, picture=self.picture + other.picture)
+
+    def record(self) -> bytes:
+        """The configuration record of a track (AVCDecoderConfigurationRecord, ISO/IEC 14496-15 section 5.3.3.1).
+
+        Its profile, constraints and depths are the first set's, its level the highest.
+        """
+        first = self.main
+        level = max(sequence_set(unit).level for unit in self.sequence)
+        out = bytes([1, first.profile, first.constraints, level, 0xFC | 3, 0xE0 | len(self.sequence)])
+        out += b"".join(len(unit).to_bytes(2, "big") + unit for unit in self.sequence)
+        out += bytes([len(self.picture)])
+        out += b"".join(len(unit).to_bytes(2, "big") + unit for unit in self.picture)
+        if first.profile in _WITH_CHROMA_FORMAT:
+            out += bytes([0xFC | first.chroma, 0xF8 | (first.luma_depth - 8), 0xF8 | (first.chroma_depth - 8), 0])
+        return out
+
+
+def _of_record(record: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The sequence and picture parameter sets of a configuration record."""
+    found: list[list[bytes]] = []
+    at = 5
+    for mask in (31, 255):
+        if at >= len(record):
+            raise ValueError("The configuration record ends too early")
+        count, at = record[at] & mask, at + 1
+        units = []
+        for _ in range(count):
+            length = int.from_bytes(record[at : at + 2], "big")
+            unit = record[at + 2 : at + 2 + length]
+            if not length or len(unit) < length:
+                raise ValueError("The configuration record is damaged")
+            units.append(unit)
+            at += 2 + length
+        found.append(units)
+    return found[0], found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFacts:
+    """What one packet holds: whether it begins with a picture that nothing before is needed for; in-band sets."""
+
+    clean: bool
+    sets: tuple[bytes, ...] = ()
+
+
+def packet_facts(units: Iterator[memoryview] | Sequence[bytes]) -> PacketFacts:
+    """Look at the units of a packet, no further than the header of its first slice."""
+    sets: list[bytes] = []
+    for unit in units:
+        kind = unit[0] & 31
+        if kind in (SPS, PPS):
+            sets.append(bytes(unit))
+        elif kind in _SLICES:
+            return PacketFacts(kind == IDR, tuple(sets))
+    return PacketFacts(False, tuple(sets))
+
+
+def units_of(packet: memoryview | bytes, length: int) -> Iterator[memoryview]:
+    """The units of a packet whose units have lengths of `length` bytes, or start codes if that is 0."""
+    if length:
+        yield from by_length(packet, length)
+    else:
+        yield from (memoryview(unit) for unit in by_start_code(bytes(packet)))

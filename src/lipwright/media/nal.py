@@ -1,0 +1,49 @@
+"""NAL units of H.264 and HEVC in the two arrangements they travel in.
+
+MP4 and Matroska put a length before every unit; transport streams and encoders put a start code. An MP4 is written with
+lengths of four bytes, so a packet that has them already is copied as it is, and any other is taken apart and put
+together again: the units themselves keep their bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+LENGTH = 4
+"""Bytes of the length before each unit in the files that Lipwright writes."""
+
+
+def by_length(data: memoryview | bytes, length: int = LENGTH) -> Iterator[memoryview]:
+    """The units of a packet that has a length of `length` bytes before each.
+
+    Raises:
+        ValueError: the lengths do not add up.
+    """
+    view = memoryview(data)
+    at = 0
+    while at < len(view):
+        start = at + length
+        stop = start + int.from_bytes(view[at:start], "big")
+        if stop > len(view) or stop == start:
+            raise ValueError("A NAL unit is longer than its packet")
+        yield view[start:stop]
+        at = stop
+
+
+def by_start_code(data: bytes) -> Iterator[bytes]:
+    """The units of a packet with start codes (ITU-T H.264, annex B)."""
+    at = data.find(b"\x00\x00\x01")
+    while at >= 0:
+        start = at + 3
+        at = data.find(b"\x00\x00\x01", start)
+        unit = data[start : at if at >= 0 else len(data)].rstrip(b"\x00")
+        if unit:
+            yield unit
+
+
+def with_lengths(units: Iterable[bytes | memoryview]) -> bytes:
+    """The units as a packet with a length before each."""
+    parts: list[bytes | memoryview] = []
+    for unit in units:
+        parts += (len(unit).to_bytes(LENGTH, "big"), unit)
+    return b"".join(parts)
