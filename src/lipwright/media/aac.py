@@ -1,18 +1,22 @@
 """AAC-LC from inside, as far as putting packets of two encoders one after the other needs it.
 
 A packet holds the spectrum of a window of 2048 samples; each window overlaps the next by half, and only the sum of two
-neighbours is sound again: the aliasing of one cancels that of the other. So where packets of two streams meet, the sum
-comes out right if both are made of the same sound there and the two halves that overlap have the same slope. The slope
-is told at the very beginning of a packet (ISO/IEC 14496-3, 4.4.2.1 and 4.6.11): `window_sequence` says whether either
-half is long or short, `window_shape` is the shape of the second half, and the first half has the shape that the packet
-before told. Nothing else of a packet depends on those before it: noise that a decoder makes up (perceptual noise
-substitution) differs from decoder to decoder in any case.
+neighbours is sound again: the aliasing of one cancels that of the other (Princen, Johnson and Bradley, "Subband/
+transform coding using filter bank designs based on time domain aliasing cancellation", ICASSP 1987). So where packets
+of two streams meet, the sum comes out right if both are made of the same sound there and the two halves that overlap
+have the same slope; where only the shapes of long slopes differ, our own packet can be made to suit.
+
+The slope is told at the very beginning of a packet (ISO/IEC 14496-3, 4.4.2.1 and 4.6.11): `window_sequence` says
+whether either half is long or short, `window_shape` is the shape of the second half, and the first half has the shape
+that the packet before told. Nothing else of a packet depends on those before it: noise that a decoder makes up
+(perceptual noise substitution) differs from decoder to decoder in any case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -109,19 +113,36 @@ def window_code(payload: bytes, channels: int) -> int:
         return FOREIGN
     bits = _Bits(payload[:_HEAD])
     try:
-        element = _first_sound(bits)
-        if element != (_SCE if channels == 1 else _CPE):
-            return FOREIGN
-        bits.take(4)
-        if element == _CPE and not bits.take(1):
+        if not _to_window(bits, channels):
             return UNKNOWN
-        if element == _SCE:
-            bits.take(8)
-        bits.take(1)
         sequence, shape = bits.take(2), bits.take(1)
     except IndexError:
         return FOREIGN
     return Window(sequence in (_SHORT, _STOP), sequence in (_START, _SHORT), shape).code
+
+
+def reshaped(payload: bytes, channels: int, shape: int) -> bytes:
+    """A packet whose window is known, with another shape of the second half."""
+    bits = _Bits(payload[:_HEAD])
+    _to_window(bits, channels)
+    bits.take(2)
+    place, mask = bits.at // 8, 0x80 >> bits.at % 8
+    byte = payload[place] | mask if shape else payload[place] & ~mask
+    return payload[:place] + bytes([byte]) + payload[place + 1 :]
+
+
+def _to_window(bits: _Bits, channels: int) -> bool:
+    """Moves to where the window of all channels is told; False if each has its own. `IndexError` if it is foreign."""
+    element = _first_sound(bits)
+    if element != (_SCE if channels == 1 else _CPE):
+        raise IndexError(element)
+    bits.take(4)
+    if element == _CPE and not bits.take(1):
+        return False
+    if element == _SCE:
+        bits.take(8)
+    bits.take(1)
+    return True
 
 
 def _first_sound(bits: _Bits) -> int:
@@ -145,11 +166,50 @@ def _first_sound(bits: _Bits) -> int:
             return element
 
 
-def fits(before: Window | None, own: Window | None, first: Window | None) -> bool:
-    """Whether packet `first` may follow `before` of another stream, instead of `own` of its own stream."""
-    if before is None or own is None or first is None:
-        return False
-    return before.right_short == first.left_short and before.shape == own.shape
+class Fit(Enum):
+    """How well packets of two streams meet."""
+
+    NOT = 0
+    RESHAPED = 1  # if the sound between them is encoded for the other's slope, see `reshaping`
+    EXACT = 2
+
+
+def fit(before: Window | None, own: Window | None, first: Window | None) -> Fit:
+    """How packet `first` may follow `before` of another stream, instead of `own` of its own stream."""
+    if before is None or own is None or first is None or before.right_short != first.left_short:
+        return Fit.NOT
+    if before.shape == own.shape:
+        return Fit.EXACT
+    return Fit.NOT if before.right_short else Fit.RESHAPED
+
+
+def reshaping(samples: NDArray[np.float32], own: int, wanted: int, *, rising: bool) -> NDArray[np.float32]:
+    """Samples that an encoder must be given so that a decoder with another slope gets `samples` out of its packet.
+
+    An encoder multiplies the 1024 samples of half a window by its slope and folds them on themselves, which leaves only
+    half as many numbers; the decoder unfolds those and multiplies by its own slope. So there are many ways to change
+    the samples that lead to the fold which the other slope would have made; this is the smallest.
+
+    Args:
+        samples: (1024, channels) of the half window.
+        own: `Window.shape` with which the encoder works there.
+        wanted: the shape with which it will be decoded.
+        rising: the first half of a window (else the second).
+    """
+    slopes = [_slope(shape) if rising else _slope(shape)[::-1] for shape in (own, wanted)]
+    sign = -1.0 if rising else 1.0
+    exact = samples.astype(np.float64)
+    folded = [exact * slope[:, None] for slope in slopes]
+    folded = [part + sign * part[::-1] for part in folded]
+    return (exact + slopes[0][:, None] * (folded[1] - folded[0])).astype(np.float32)
+
+
+def _slope(shape: int) -> NDArray[np.float64]:
+    """The rising half of a long window (ISO/IEC 14496-3, 4.6.11.3.2): 0 a sine, 1 Kaiser-Bessel derived, alpha 4."""
+    if shape == 0:
+        return np.asarray(np.sin(np.pi / (4 * FRAME) * (2 * np.arange(FRAME) + 1)), np.float64)
+    total = np.cumsum(np.kaiser(FRAME + 1, 4 * np.pi))
+    return np.asarray(np.sqrt(total[:-1] / total[-1]), np.float64)
 
 
 class Coded(NamedTuple):
@@ -171,6 +231,13 @@ class AacEncoder:
         context.time_base = Fraction(1, target.rate)
         self._context = context
         self._fed = 0
+
+    @property
+    def config(self) -> bytes:
+        """The AudioSpecificConfig."""
+        if not self._context.is_open:
+            self._context.open()
+        return self._context.extradata or b""
 
     def add(self, samples: NDArray[np.float32]) -> list[Coded]:
         """Feed (n, channels) samples, n = 1024 except for the last; the packets that are done.
@@ -203,6 +270,10 @@ class _Bits:
         self._value = int.from_bytes(data, "big")
         self._size = 8 * len(data)
         self._at = 0
+
+    @property
+    def at(self) -> int:
+        return self._at
 
     @property
     def left(self) -> int:
