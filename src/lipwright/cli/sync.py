@@ -80,6 +80,9 @@ Report = Annotated[
 Overlay = Annotated[
     Path | None, typer.Option(metavar="FILE.mp4", help="Also write the output with ids, boxes, lips and mask drawn in.")
 ]
+Full = Annotated[
+    bool, typer.Option("--full-reencode", help="Encode all pictures and sound anew, also what is not changed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -103,6 +106,7 @@ def sync(
     engine: Engine = "exemplar",
     report: Report = None,
     debug_overlay: Overlay = None,
+    full_reencode: Full = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -152,7 +156,9 @@ def sync(
             assert video is not None
             only = sounds[ONLY] if list(sounds) == [ONLY] else sounds
             asked = build_request(video, only, segments, choices)
-        settings = Settings(engine=engine, quality=quality, report=report, debug_overlay=debug_overlay)
+        settings = Settings(
+            engine=engine, quality=quality, report=report, debug_overlay=debug_overlay, full_reencode=full_reencode
+        )
         with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
             result = generate(asked, output, settings, Progress(display, token))
     except RequestError as error:

@@ -115,7 +115,9 @@ def _render(
         reader = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         look = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         mouths = Mouths(engine, scene.cast, Material.of(scene, look), progress)
-        output = stack.enter_context(Output(made.output, edl, inputs, stretches, settings.preset()))
+        output = stack.enter_context(
+            Output(made.output, edl, inputs, stretches, settings.preset(), copy_sound=not settings.full_reencode)
+        )
         overlay = None
         if made.overlay is not None:
             overlay = stack.enter_context(Overlay(made.overlay, edl, inputs, stretches, scene.analysis))

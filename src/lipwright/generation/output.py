@@ -19,8 +19,9 @@ from lipwright.generation.stretches import Stretch, Stretches
 from lipwright.media.encoder import CodedFrame
 from lipwright.media.encoding import Quality, VideoTarget, audio_target, even, scales_of, writing_notes
 from lipwright.media.info import AudioInfo
+from lipwright.media.kept_sound import SplicedSound
 from lipwright.media.mix import SoundMix
-from lipwright.media.mp4 import Mp4File, SoundTrack
+from lipwright.media.mp4 import Mp4File
 from lipwright.media.probe import probe_audio
 from lipwright.media.source_packets import PacketCopier
 from lipwright.media.track import FrameTimes, VideoTrack
@@ -50,9 +51,20 @@ class Output:
         inputs: Inputs,
         stretches: Stretches,
         quality: Quality,
+        *,
+        copy_sound: bool = True,
         video: VideoTarget | None = None,
     ) -> None:
-        """Open the output at `path`; `video` describes the pictures that will come if they are not like the input's."""
+        """Open the output.
+
+        Args:
+            path: where it will appear.
+            edl, inputs: what it shows.
+            stretches: what of it is copied.
+            quality: a name in `PRESETS`.
+            copy_sound: keep the packets of untouched sound.
+            video: describes the pictures that will come if they are not like the input's.
+        """
         assert inputs.info.video is not None
         self._path = path
         self._edl = edl
@@ -75,7 +87,9 @@ class Output:
                 sets, delay = self._packets.sets + sets, max(self._packets.delay, delay)
                 self._copier = stack.enter_context(PacketCopier(self._packets, inputs.limits))
             self._track = VideoTrack(self._file, self._video, self._layout, sets, self.times, delay)
-            self._sound = SoundTrack(self._file, self._mix.target)
+            source = (inputs.video, inputs.info)
+            self._sound = SplicedSound(self._file, self._mix, source, copy=copy_sound, limits=inputs.limits)
+            stack.callback(self._sound.close)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -97,7 +111,7 @@ class Output:
                 self._track.add(one)
                 until = self.times.pts[self._written] + self.times.durations[self._written]
                 self._written += 1
-                self._sound.add(self._mix.up_to(Fraction(until, self.times.scales.video) + SOUND_AHEAD))
+                self._sound.up_to(Fraction(until, self.times.scales.video) + SOUND_AHEAD)
 
     def copy(self, stretch: Stretch, progress: Progress, watch: Stopwatch) -> None:
         """Copy a stretch of the source's packets."""
@@ -117,12 +131,12 @@ class Output:
             copied_frames=copied,
             encoded_frames=self._written - copied,
             full_because=stretches.whole,
+            sound_copied_seconds=round(float(self._sound.copied_seconds), 6),
+            sound_encoded_because=self._sound.reason,
         )
 
     def close(self) -> OutputFacts:
         """Write what is left of the sound, publish the file, and say what it is."""
-        for block in self._mix.blocks():
-            self._sound.add(block)
         self._sound.finish()
         self._file.close()
         return OutputFacts(

@@ -48,7 +48,7 @@ class Overlay:
             video.sample_aspect_ratio,
             ColourTags(1, 1, 1, full_range=False),
         )
-        self._output = Output(path, edl, inputs, stretches.unlike(), "balanced", target)
+        self._output = Output(path, edl, inputs, stretches.unlike(), "balanced", video=target)
 
     def __enter__(self) -> Self:
         return self

@@ -133,7 +133,8 @@ def _write(
     edl, inputs, stretches = job.scene.edl, job.scene.inputs, job.stretches
     total = edl.frame_count - stretches.copied_frames
     progress.advance(PHASE, 0, total)
-    with Output(path, edl, inputs, stretches, settings.preset()) as output:
+    copy_sound = not settings.full_reencode
+    with Output(path, edl, inputs, stretches, settings.preset(), copy_sound=copy_sound) as output:
         coded = _coded(job, pieces, output, progress)
         done = 0
         for stretch in stretches.all:
