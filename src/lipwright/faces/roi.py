@@ -67,13 +67,13 @@ def overlap(a: F64, b: F64) -> F64:
     return np.asarray(shared / np.maximum(union, 1e-9), dtype=np.float64)
 
 
-def take_patch(picture: Pixels, region: NDArray[np.floating]) -> Patch | None:
-    """The pixels round `region`; None if it lies outside the picture.
+def take_patch(picture: Pixels, region: NDArray[np.floating], margin: float = MARGIN) -> Patch | None:
+    """The pixels round `region`, `margin` times as wide; None if it lies outside the picture.
 
     Only this box is converted to RGB. Faces much larger than the model's input are shrunk by a whole factor with area
     averaging, which keeps the grain from aliasing into the landmarks.
     """
-    reach = region[2] * MARGIN / 2 * (abs(np.cos(region[3])) + abs(np.sin(region[3])))
+    reach = region[2] * margin / 2 * (abs(np.cos(region[3])) + abs(np.sin(region[3])))
     reach = min(reach, region[2] * 0.95)
     step = max(1, int(region[2] / (TARGET * 1.25)))
     # Even box edges fall on whole chroma samples.

@@ -132,8 +132,7 @@ class Picture:
         cx0, cy0, cx1, cy1 = x0 // sx, y0 // sy, -(-x1 // sx), -(-y1 // sy)
         aligned = (x0 == cx0 * sx and y0 == cy0 * sy and x1 == cx1 * sx and y1 == cy1 * sy) or (sx == 1 and sy == 1)
         shrink = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-        merged = np.empty((size[1], size[0], 3), np.uint8)
-        merged[..., 0] = luma if luma.shape == (size[1], size[0]) else cv2.resize(luma, size, interpolation=shrink)
+        planes = [luma if luma.shape == (size[1], size[0]) else cv2.resize(luma, size, interpolation=shrink)]
         for channel in (1, 2):
             chroma = self._eight_bits(self.planes[channel][cy0:cy1, cx0:cx1])
             if aligned:
@@ -143,7 +142,8 @@ class Picture:
                 left, top = round((x0 - cx0 * sx) * scale), round((y0 - cy0 * sy) * scale)
                 target = (max(whole[0], left + size[0]), max(whole[1], top + size[1]))
                 cut = (slice(top, top + size[1]), slice(left, left + size[0]))
-            merged[..., channel] = cv2.resize(chroma, target, interpolation=cv2.INTER_LINEAR)[cut]
+            planes.append(cv2.resize(chroma, target, interpolation=cv2.INTER_LINEAR)[cut])
+        merged = cv2.merge(planes)
         return cv2.transform(merged, _weights(self.matrix, self.layout.full_range)).astype(np.uint8, copy=False)
 
     def same(self, other: Picture, outside: tuple[Box, NDArray[np.bool_]] | None = None) -> bool:

@@ -149,13 +149,17 @@ class FrameMeter:
         if track is not None and row >= 0 and reference is not None:
             here = track.landmarks([row])[0]
             mouth = _mouth_box(here, shot.source)
-            if not track.interpolated[row]:
-                source_lips = normalise(here[None], reference)[0]
+            seen = not track.interpolated[row]
+            if seen:
                 source_strength = gradient_strength(shot.source.planes[0], here)
             found = self._read(shot.composed, track.crops[row]) if face.edit is not None else None
             if found is not None:
-                lips = normalise(found[None], reference)[0]
                 strength = gradient_strength(shot.composed.planes[0], found)
+            # Both at once: the work of a single frame is hardly more than the calls.
+            points = [at for at, known in ((here, seen), (found, found is not None)) if known and at is not None]
+            shapes = list(normalise(np.stack(points), reference)) if points else []
+            source_lips = shapes.pop(0) if seen else None
+            lips = shapes.pop(0) if found is not None else None
             if face.edit is not None:
                 step = _edge_step(shot, face.edit, here)
         sample = Sample(

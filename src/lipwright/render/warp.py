@@ -105,6 +105,5 @@ def resample(picture: NDArray[np.uint8] | F32, x: F32, y: F32) -> F32:
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     out = np.empty((picture.shape[2], *x.shape), np.float32)
     for component in range(picture.shape[2]):
-        plane = np.ascontiguousarray(picture[..., component])
-        out[component] = cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        out[component] = cv2.remap(picture[..., component], x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return out.transpose(1, 2, 0)

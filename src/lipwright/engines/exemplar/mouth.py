@@ -83,8 +83,8 @@ def bring(
     sigma = 0.035 * scale
     wider = grown(hole, reach(sigma), (width, height))
     field = plate.dense(coarse[..., 4:], wider)
-    x = field[..., 0] + np.arange(wider[0], wider[2], dtype=np.float32)
-    y = field[..., 1] + np.arange(wider[1], wider[3], dtype=np.float32)[:, None]
+    x = np.add(field[..., 0], np.arange(wider[0], wider[2]), dtype=np.float32)
+    y = np.add(field[..., 1], np.arange(wider[1], wider[3])[:, None], dtype=np.float32)
     mask, (left, top) = inside_mask(exemplar)
     shown = cv2.remap(mask, x - left, y - top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     filled, believed = _spread(resample(exemplar.yuv, x, y), np.asarray(shown, np.float32), sigma)

@@ -42,35 +42,58 @@ def edge_step(before: Sequence[Plane], after: Sequence[Plane], alpha: F32, ring:
     if strongest < _STRONG:
         return float("nan")
     inside = (alpha > strongest / 2).astype(np.uint8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
-    inner = (inside > 0) & (cv2.erode(inside, kernel, borderValue=1) == 0)
-    outer = (inside == 0) & (cv2.dilate(inside, kernel, borderValue=0) > 0)
-    moments = cv2.moments(inside, binaryImage=True)
-    centre = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    inner, outer = _rings(inside, ring)
+    centre = _centre(inside)
+    places: dict[tuple[int, int], list[_Ring]] = {}
     added = np.zeros((3, SECTORS))
     known = np.ones(SECTORS, dtype=np.bool_)
     for place, (old, new) in enumerate(zip(before, after, strict=True)):
         rows, columns = old.shape
-        step_y, step_x = -(-alpha.shape[0] // rows), -(-alpha.shape[1] // columns)
-        change = (new.astype(np.float64) - old.astype(np.float64)) * scale
+        step = -(-alpha.shape[0] // rows), -(-alpha.shape[1] // columns)
+        if step not in places:  # both chroma planes share theirs
+            places[step] = [_ring(mask, step, (rows, columns), centre) for mask in (inner, outer)]
         means = []
-        for mask in (inner, outer):
-            ys, xs = np.nonzero(mask[::step_y, ::step_x][:rows, :columns])
-            sector = _sectors(ys * step_y, xs * step_x, centre)
-            count = np.bincount(sector, minlength=SECTORS)
+        for samples, sector, count in places[step]:
             known &= count >= _FEWEST if place == 0 else count > 0
-            means.append(np.bincount(sector, change[ys, xs], SECTORS) / np.maximum(count, 1))
+            change = (new[samples].astype(np.float64) - old[samples].astype(np.float64)) * scale
+            means.append(np.bincount(sector, change, SECTORS) / np.maximum(count, 1))
         added[place] = means[0] - means[1]
     if not known.any():
         return float("nan")
     return float(np.sqrt(np.square(added[:, known]).sum(axis=0).mean()))
 
 
+_Ring = tuple[tuple[NDArray[np.intp], NDArray[np.intp]], NDArray[np.intp], NDArray[np.intp]]
+
+
+def _rings(inside: NDArray[np.uint8], ring: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The thin rings on both sides of the edge of `inside`."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1, 2 * ring + 1))
+    inner = inside != cv2.erode(inside, kernel, borderValue=1)
+    outer = inside != cv2.dilate(inside, kernel, borderValue=0)
+    return np.asarray(inner, np.bool_), np.asarray(outer, np.bool_)
+
+
+def _centre(inside: NDArray[np.uint8]) -> tuple[float, float]:
+    """The mean x and y of the pixels of `inside`."""
+    columns, rows = (cv2.reduce(inside, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() for axis in (0, 1))
+    total = int(columns.sum())
+    return float(columns @ np.arange(len(columns))) / total, float(rows @ np.arange(len(rows))) / total
+
+
+def _ring(mask: NDArray[np.bool_], step: tuple[int, int], shape: tuple[int, int], centre: tuple[float, float]) -> _Ring:
+    """Rows and columns of a plane's samples in a ring, in which direction each lies, and how many lie in each."""
+    ring = np.ascontiguousarray(mask[:: step[0], :: step[1]][: shape[0], : shape[1]])
+    rows, columns = np.divmod(np.flatnonzero(ring), ring.shape[1])
+    sector = _sectors(rows * step[0], columns * step[1], centre)
+    return (rows, columns), sector, np.bincount(sector, minlength=SECTORS)
+
+
 def change_between(one: Plane, other: Plane) -> float:
     """Mean absolute difference of two equally sized luma patches, in their levels."""
     if one.size == 0:
         return float("nan")
-    return float(np.abs(one.astype(np.int32) - other.astype(np.int32)).mean())
+    return float(cv2.norm(one, other, cv2.NORM_L1)) / one.size
 
 
 def boundary_jump(at_edges: Sequence[tuple[float, float]], within: Sequence[float]) -> float:

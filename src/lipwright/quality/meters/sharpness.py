@@ -52,8 +52,10 @@ def gradient_strength(luma: Luma, landmarks: F32) -> float:
     mouth = cv2.dilate(mouth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))
     patch = luma[y0:y1, x0:x1].astype(np.float32)
     across, down = (cv2.Sobel(patch, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
-    square = (np.square(across) + np.square(down))[mouth > 0]
-    return float(np.sqrt(square.mean())) if len(square) else float("nan")
+    count = cv2.countNonZero(mouth)
+    # Norms under a mask are added up in double precision.
+    squares = sum(cv2.norm(slope, cv2.NORM_L2SQR, mouth) for slope in (across, down))
+    return float(np.sqrt(squares / count)) if count else float("nan")
 
 
 def sharpness_sums(output: tuple[F64, F64], source: tuple[F64, F64]) -> Likes:
