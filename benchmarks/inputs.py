@@ -1,7 +1,7 @@
 """Videos and speech to measure with, made in code and made cheaply.
 
 The face is that of a clip of ../shared/clips, to and fro so that it never jumps, scaled to the size wanted; without the
-clips it is the portrait of the demonstration under a moving camera. Ten seconds are encoded once, in closed groups of
+clips it is the portrait of the demonstration under a moving camera. Some seconds are encoded once, in closed groups of
 pictures, by x264 as people use it; longer videos repeat those packets with later times, so that an hour of video is
 there in seconds. The sound beside it is made in the same way. All of it goes through PyAV and not through Lipwright's
 own writer: what is measured should not have been made by what measures up to it.
@@ -34,8 +34,8 @@ from lipwright.timeline.request import TextInput
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT.parent / "shared" / "clips" / "lp_s32_laugh_720p.mp4"
 RATE = 25
-STRETCH = 10
-"""Seconds that are encoded; longer videos repeat them."""
+TURN = 10
+"""Seconds that are encoded and then repeated."""
 WORDS = (
     "People ask how fast this goes, so we time it. Maybe five or six frames pass before a word is over. "
     "The mouth opens, moves, and closes again. Bob brought paper, Fred found five vases, and nobody was in a hurry. "
@@ -50,11 +50,12 @@ class Wanted:
     """A video to make.
 
     Attributes:
-        seconds: a multiple of ten.
-        keys: seconds from one key frame to the next; ten or a part of it.
+        seconds: how long; a multiple of `turn`.
+        keys: seconds from one key frame to the next.
         faces: how many copies of the face stand side by side, in a grid of three by two; 0 for one that fills the
             picture.
         sound: with AAC in stereo.
+        turn: seconds that are encoded and then repeated; a multiple of `keys`.
     """
 
     width: int
@@ -63,11 +64,12 @@ class Wanted:
     keys: int = 2
     faces: int = 0
     sound: bool = True
+    turn: int = TURN
 
     @property
     def stretch(self) -> str:
-        """Names the ten seconds that this video repeats."""
-        return f"{self.width}x{self.height}-keys{self.keys}-faces{self.faces}"
+        """Names the seconds that this video repeats."""
+        return f"{self.width}x{self.height}-turn{self.turn}-keys{self.keys}-faces{self.faces}"
 
 
 class Workshop:
@@ -87,7 +89,7 @@ class Workshop:
         """The video, made if it is not there yet."""
         path = self._folder / f"in-{wanted.stretch}-{wanted.seconds}s{'' if wanted.sound else '-silent'}.mp4"
         if not path.exists():
-            _repeat(self._pictures(wanted), self._sound() if wanted.sound else None, wanted.seconds, path)
+            _repeat(self._pictures(wanted), self._sound() if wanted.sound else None, wanted, path)
         return path
 
     def speech(self, seconds: int) -> Path:
@@ -105,10 +107,12 @@ class Workshop:
         return self._said
 
     def _pictures(self, wanted: Wanted) -> Path:
-        """Ten seconds of pictures."""
+        """The pictures of one turn."""
         path = self._folder / f"stretch-{wanted.stretch}.mp4"
         if not path.exists():
-            frames = _portrait(STRETCH * RATE) if self._clip is None else _to_and_fro(self._clip, STRETCH * RATE)
+            frames = (
+                _portrait(wanted.turn * RATE) if self._clip is None else _to_and_fro(self._clip, wanted.turn * RATE)
+            )
             _encode(frames, wanted, path)
         return path
 
@@ -198,21 +202,21 @@ def _encode_sound(samples: NDArray[np.float32], path: Path) -> None:
         container.mux(stream.encode(None))
 
 
-def _repeat(pictures: Path, sound: Path | None, seconds: int, path: Path) -> None:
-    """Write the packets of ten seconds of pictures, and of sound, again and again until `seconds` are full."""
-    if seconds % STRETCH:
-        raise ValueError(f"{seconds} s are no multiple of {STRETCH}")
+def _repeat(pictures: Path, sound: Path | None, wanted: Wanted, path: Path) -> None:
+    """Write the packets of one turn of pictures, and of sound, again and again until all seconds are full."""
+    if wanted.seconds % wanted.turn or wanted.turn % wanted.keys:
+        raise ValueError(f"{wanted.seconds} s are not made of turns of {wanted.turn}, or those of {wanted.keys}")
     with ExitStack() as stack:
         out = stack.enter_context(av.open(str(path), "w"))
         source = stack.enter_context(av.open(str(pictures)))
-        tracks = [_Track(out, source.streams.video[0], list(source.demux(video=0)), Fraction(STRETCH))]
+        tracks = [_Track(out, source.streams.video[0], list(source.demux(video=0)), Fraction(wanted.turn))]
         if sound is not None:
             beside = stack.enter_context(av.open(str(sound)))
             turn = Fraction(_SOUND_PERIOD * _AAC_FRAME, _SOUND_RATE)
             swung = [p for p in beside.demux(audio=0) if p.pts is not None and turn <= p.pts * p.time_base < 2 * turn]
             tracks.append(_Track(out, beside.streams.audio[0], swung, turn, -turn))
-        # Ten seconds of one and then of the other: the container sorts what lies that close.
-        for until in range(STRETCH, seconds + STRETCH, STRETCH):
+        # A turn of one and then of the other: the container sorts what lies that close.
+        for until in range(wanted.turn, wanted.seconds + wanted.turn, wanted.turn):
             for track in tracks:
                 track.copy(Fraction(until))
 
