@@ -25,6 +25,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
+from lipwright.media.bits import BitReader
 from lipwright.media.encoding import AudioTarget, bit_rate
 
 FRAME = 1024
@@ -68,19 +69,36 @@ class AacConfig:
 
 def config_of(header: bytes) -> AacConfig | None:
     """What an AudioSpecificConfig says; None if it is too short or in a form that is not known here."""
-    bits = _Bits(header)
+    bits = BitReader(header)
     try:
-        object_type, index = bits.take(5), bits.take(4)
+        object_type, index = bits.bits(5), bits.bits(4)
         if index >= len(_RATES) or object_type == 31:
             return None
-        channels, short, core = bits.take(4), bits.take(1), bits.take(1)
+        channels, short, core = bits.bits(4), bits.flag(), bits.flag()
         if core:
             return None
-        bits.take(1)
-        extended = bits.left >= 17 and bits.take(11) == _SYNC_EXTENSION and bits.take(5) == _SBR and bits.take(1) == 1
-    except IndexError:
+        bits.flag()
+    except EOFError:
         return None
-    return AacConfig(object_type, _RATES[index], channels, bool(short), extended)
+    try:
+        extended = bits.bits(11) == _SYNC_EXTENSION and bits.bits(5) == _SBR and bits.flag()
+    except EOFError:
+        extended = False
+    return AacConfig(object_type, _RATES[index], channels, short, extended)
+
+
+def unwrapped(packet: bytes) -> tuple[AacConfig, bytes] | None:
+    """What a packet with an ADTS header says and holds; None if it is not one with a single block of sound."""
+    bits = BitReader(packet[:7])
+    try:
+        sync, _, layer, bare, object_type = bits.bits(12), bits.flag(), bits.bits(2), bits.flag(), bits.bits(2) + 1
+        index, _, channels, _, length = bits.bits(4), bits.flag(), bits.bits(3), bits.bits(4), bits.bits(13)
+        _, more = bits.bits(11), bits.bits(2)
+    except EOFError:
+        return None
+    if sync != 0xFFF or layer or more or index >= len(_RATES) or length != len(packet):
+        return None
+    return AacConfig(object_type, _RATES[index], channels, False, False), packet[7 if bare else 9 :]
 
 
 class Window(NamedTuple):
@@ -96,6 +114,12 @@ class Window(NamedTuple):
         return self.left_short | self.right_short << 1 | self.shape << 2
 
 
+# By window_sequence and window_shape as they are in a packet.
+_CODES = tuple(
+    Window(sequence in (_SHORT, _STOP), sequence in (_START, _SHORT), shape).code
+    for sequence in range(4)
+    for shape in range(2)
+)
 UNKNOWN = 254
 """Instead of a window's code: the channels have a window each, and the second is out of reach."""
 FOREIGN = 255
@@ -111,57 +135,61 @@ def window_code(payload: bytes, channels: int) -> int:
     """The code of the window of a packet with 1 or 2 channels, or `UNKNOWN` or `FOREIGN`."""
     if not 0 < len(payload) <= LARGEST:
         return FOREIGN
-    bits = _Bits(payload[:_HEAD])
+    # Nearly all packets begin with their sound, and then it is at hand.
+    if channels == 1 and len(payload) > 2 and not payload[0] >> 5:
+        return _CODES[payload[2] >> 5]
+    if channels == 2 and len(payload) > 1 and payload[0] >> 5 == _CPE and payload[0] & 1:
+        return _CODES[payload[1] >> 4 & 7]
+    bits = BitReader(payload[:_HEAD])
     try:
         if not _to_window(bits, channels):
             return UNKNOWN
-        sequence, shape = bits.take(2), bits.take(1)
-    except IndexError:
+        return _CODES[bits.bits(3)]
+    except EOFError:
         return FOREIGN
-    return Window(sequence in (_SHORT, _STOP), sequence in (_START, _SHORT), shape).code
 
 
 def reshaped(payload: bytes, channels: int, shape: int) -> bytes:
     """A packet whose window is known, with another shape of the second half."""
-    bits = _Bits(payload[:_HEAD])
+    bits = BitReader(payload[:_HEAD])
     _to_window(bits, channels)
-    bits.take(2)
-    place, mask = bits.at // 8, 0x80 >> bits.at % 8
+    bits.bits(2)
+    place, mask = bits.position // 8, 0x80 >> bits.position % 8
     byte = payload[place] | mask if shape else payload[place] & ~mask
     return payload[:place] + bytes([byte]) + payload[place + 1 :]
 
 
-def _to_window(bits: _Bits, channels: int) -> bool:
-    """Moves to where the window of all channels is told; False if each has its own. `IndexError` if it is foreign."""
+def _to_window(bits: BitReader, channels: int) -> bool:
+    """Moves to where the window of all channels is told; False if each has its own. `EOFError` if it is foreign."""
     element = _first_sound(bits)
     if element != (_SCE if channels == 1 else _CPE):
-        raise IndexError(element)
-    bits.take(4)
-    if element == _CPE and not bits.take(1):
+        raise EOFError("It is no packet of that many channels")
+    bits.bits(4)
+    if element == _CPE and not bits.bits(1):
         return False
     if element == _SCE:
-        bits.take(8)
-    bits.take(1)
+        bits.bits(8)
+    bits.bits(1)
     return True
 
 
-def _first_sound(bits: _Bits) -> int:
+def _first_sound(bits: BitReader) -> int:
     """Skips data and fill elements; the kind of the element after them."""
     while True:
-        element = bits.take(3)
+        element = bits.bits(3)
         if element == _FIL:
-            count = bits.take(4)
+            count = bits.bits(4)
             if count == 15:
-                count += bits.take(8) - 1
-            bits.skip(8 * count)
+                count += bits.bits(8) - 1
+            bits.bits(8 * count)
         elif element == _DSE:
-            bits.take(4)
-            aligned, count = bits.take(1), bits.take(8)
+            bits.bits(4)
+            aligned, count = bits.bits(1), bits.bits(8)
             if count == 255:
-                count += bits.take(8)
+                count += bits.bits(8)
             if aligned:
-                bits.align()
-            bits.skip(8 * count)
+                bits.bits(-bits.position % 8)
+            bits.bits(8 * count)
         else:
             return element
 
@@ -261,32 +289,3 @@ class AacEncoder:
             payload = bytes(packet)
             coded.append(Coded(payload, window_from(window_code(payload, self._target.channels))))
         return coded
-
-
-class _Bits:
-    """Reads bits from the front; `IndexError` beyond the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._size = 8 * len(data)
-        self._at = 0
-
-    @property
-    def at(self) -> int:
-        return self._at
-
-    @property
-    def left(self) -> int:
-        return self._size - self._at
-
-    def take(self, count: int) -> int:
-        self.skip(count)
-        return (self._value >> (self._size - self._at)) & ((1 << count) - 1)
-
-    def skip(self, count: int) -> None:
-        if count > self.left:
-            raise IndexError(count)
-        self._at += count
-
-    def align(self) -> None:
-        self._at = -(-self._at // 8) * 8

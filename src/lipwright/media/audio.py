@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,14 +36,39 @@ _PADDING = 4096
 _RESAMPLER = {"filter_size": "64", "cutoff": "0.98"}
 
 
+class SeekFailed(Exception):
+    """The file cannot be entered at an `Entry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place where decoding may begin instead of at the beginning; `media.sound_index` tells such places.
+
+    Attributes:
+        lead: raw timestamp of the packet to begin with, a few before the first that counts.
+        pts: raw timestamp of the first packet that counts.
+        position: number of the first sample it holds.
+        origin: stream time in seconds of sample 0.
+    """
+
+    lead: int
+    pts: int
+    position: int
+    origin: Fraction
+
+
 def decode_audio(
     path: str | os.PathLike[str],
     rate: int | None = None,
     layout: str | None = None,
     purpose: Purpose = AS_AUDIO,
     limits: Limits | None = None,
+    entry: Entry | None = None,
 ) -> Iterator[Samples]:
     """The first sound stream of a file from its first audible sample on, in blocks of (n, channels) float32.
+
+    From `entry` on the samples are the same as if everything before had been decoded, except for noise that AAC leaves
+    to the decoder to make up (perceptual noise substitution): that is of the same loudness, but other noise.
 
     Args:
         path: a local file.
@@ -50,9 +76,11 @@ def decode_audio(
         layout: channel layout to mix to; the stream's own if None.
         purpose: decides the class of the errors (a video's own sound, or an audio input).
         limits: how long the sound may be.
+        entry: where to begin; only without change of the rate.
 
     Raises:
         AudioInaccessible, AudioInvalid: it cannot be opened, has no sound, or nothing of it decodes.
+        SeekFailed: the file has no packet where `entry` says; nothing was given yet.
     """
     limits = limits or Limits()
     with open_media(path, purpose, limits) as container:
@@ -61,16 +89,19 @@ def decode_audio(
         if stream is None:
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
-        whole = _placed(_frames(container, stream), own_rate, layout, limits, name)
-        blocks = _trimmed(whole, declared_length(container, stream))
+        frames = _frames(container, stream) if entry is None else _frames_from(container, stream, entry)
+        whole = _placed(frames, own_rate, layout, limits, name, entry)
+        blocks = _trimmed(whole, declared_length(container, stream), entry.position if entry else 0)
         out_rate = rate or own_rate
         if out_rate != own_rate:
+            if entry is not None:
+                raise ValueError("Sound cannot be entered midway while its rate is changed")
             blocks = resampled(blocks, own_rate, out_rate, layout or _layout_of(stream))
         empty = True
         for block in blocks:
             empty = False
             yield block
-        if empty:
+        if empty and entry is None:
             raise AudioInvalid(f"The sound of {name!r} cannot be decoded: its content is damaged or empty.")
 
 
@@ -174,14 +205,43 @@ def _frames(container: av.container.InputContainer, stream: AudioStream) -> Iter
         yield from (frame for frame in frames if frame.samples)
 
 
+def _frames_from(container: av.container.InputContainer, stream: AudioStream, entry: Entry) -> Iterator[av.AudioFrame]:
+    """Every frame from `entry` on that decodes."""
+    try:
+        container.seek(entry.lead, stream=stream)
+    except (av.FFmpegError, OSError):
+        raise SeekFailed(entry) from None
+    found = False
+    for packet in packets_of(container, stream):
+        if not found and packet.size and packet.pts != entry.lead:
+            if packet.pts is None or packet.pts > entry.lead:
+                break
+            continue
+        found = True
+        try:
+            frames = stream.decode(packet if packet.size else None)
+        except av.EOFError:
+            return
+        except (av.FFmpegError, OSError):
+            continue
+        yield from (frame for frame in frames if frame.samples and frame.pts is not None and frame.pts >= entry.pts)
+    if not found:
+        raise SeekFailed(entry)
+
+
 def _placed(
-    frames: Iterator[av.AudioFrame], rate: int, layout: str | None, limits: Limits, name: str
+    frames: Iterator[av.AudioFrame],
+    rate: int,
+    layout: str | None,
+    limits: Limits,
+    name: str,
+    entry: Entry | None = None,
 ) -> Iterator[Samples]:
     """The samples of `frames` one after the other, holes filled and overlaps dropped according to their timestamps."""
     hole = round(rate * HOLE)
     most = round(limits.max_duration * rate)
-    start: Fraction | None = None
-    count = 0
+    start = entry.origin if entry else None
+    count = entry.position if entry else 0
     unify = _Unifier(rate, layout)
     for frame in frames:
         block = unify.samples(frame)
@@ -215,13 +275,16 @@ def excess_of(count: int, declared: int) -> int:
     return excess if 0 < excess <= _PADDING else 0
 
 
-def _trimmed(blocks: Iterator[Samples], declared: int | None) -> Iterator[Samples]:
-    """`blocks` without the encoder's padding at the end: what goes up to `_PADDING` samples beyond `declared`."""
+def _trimmed(blocks: Iterator[Samples], declared: int | None, first: int) -> Iterator[Samples]:
+    """`blocks` without the encoder's padding at the end: what goes up to `_PADDING` samples beyond `declared`.
+
+    They begin with sample number `first`.
+    """
     if declared is None:
         yield from blocks
         return
     held: deque[Samples] = deque()
-    count = waiting = 0
+    count, waiting = first, 0
     for block in blocks:
         held.append(block)
         count += len(block)

@@ -19,7 +19,7 @@ from lipwright.media.mix import SoundMix
 from lipwright.media.mp4 import Mp4File, SoundTrack
 from lipwright.media.sound_index import Unplaced, index_sound
 from lipwright.media.splice import Originals, Spliced, Splicer
-from lipwright.media.splice_plan import plan_of, refusal
+from lipwright.media.splice_plan import mismatch, plan_of, refusal
 from lipwright.media.timing import audio_at
 
 
@@ -54,13 +54,20 @@ class SplicedSound:
         """
         self._mix = mix
         self._track = SoundTrack(file, mix.target)
-        self.copied_seconds = self.encoded_seconds = Fraction(0)
+        self._copied = self._encoded = 0  # samples of output
         self.reason: str | None = None
-        self._written = 0  # samples of output, where nothing is copied
         self._splice: Iterator[Spliced] | None = None
         self._stack = ExitStack()
         if copy and source is not None and source[1].audio is not None:
             self._plan(source[0], source[1], limits)
+
+    @property
+    def copied_seconds(self) -> Fraction:
+        return Fraction(self._copied, self._mix.target.rate)
+
+    @property
+    def encoded_seconds(self) -> Fraction:
+        return Fraction(self._encoded, self._mix.target.rate)
 
     def up_to(self, time: Fraction) -> None:
         """Write the sound up to output second `time`, or somewhat further."""
@@ -101,7 +108,7 @@ class SplicedSound:
 
     def _encode(self, samples: Samples) -> None:
         self._track.add(samples)
-        self.encoded_seconds += Fraction(len(samples), self._mix.target.rate)
+        self._encoded += len(samples)
 
     def _plan(self, path: str | os.PathLike[str], info: MediaInfo, limits: Limits | None) -> None:
         audio, target = info.audio, self._mix.target
@@ -111,13 +118,17 @@ class SplicedSound:
             return
         with open_media(path, AS_VIDEO, limits) as container:
             context = audio_at(container, audio.index).codec_context
-            self.reason = refusal(audio, context.extradata or b"", context.profile, target)
+            self.reason = refusal(audio, context.profile, target)
         if self.reason is not None:
             return
         try:
             index = index_sound(path, audio.index, AS_VIDEO, limits)
         except Unplaced as error:
             self.reason = f"The video's sound is encoded anew, because {error}."
+            return
+        self._mix.enter_by(index)
+        self.reason = mismatch(index.config, audio)
+        if self.reason is not None:
             return
         plan = plan_of(ranges, self._mix.total, index, target.rate)
         self.reason = plan.reason
@@ -138,10 +149,10 @@ class SplicedSound:
         pts = self._whole.pts(packet.number)
         stop = min(pts + FRAME, self._mix.total)
         self._track.put(packet.payload, pts, stop - pts)
-        heard = Fraction(max(0, stop - max(0, pts)), self._mix.target.rate)
+        heard = max(0, stop - max(0, pts))
         if packet.copied:
-            self.copied_seconds += heard
+            self._copied += heard
         else:
-            self.encoded_seconds += heard
+            self._encoded += heard
         self._at = stop
         return True

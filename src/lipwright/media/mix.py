@@ -6,8 +6,9 @@ segment while the speech comes in (and brought in early at its end), with equal-
 goes on across two spans, nothing is faded. Spans that overlap are added; only where such a sum comes near full scale is
 it bent gently below it, so a lone source is never altered.
 
-Sources are read forward through a window of the last half minute. A jump further back (a long loop over kept background
-sound) starts decoding that source again, which is slower but keeps memory flat and every sample exact.
+Sources are read forward through a window of the last half minute. At a jump further back (a long loop over kept
+background sound) or far ahead, decoding begins anew at the place where that is exact to the sample (AAC in MP4 and
+Matroska), and else at the beginning, which is slower.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.media.audio import Samples, decode_audio
+from lipwright.media.audio import Entry, Samples, SeekFailed, decode_audio
 from lipwright.media.encoding import AudioTarget
 from lipwright.media.guard import AS_AUDIO, AS_VIDEO, Limits, Purpose
 from lipwright.media.info import MediaInfo
+from lipwright.media.sound_index import SoundIndex, aac_index
 from lipwright.timeline.edl import Original, Silence, SoundSpan, Speech
 
 FADE = Fraction(8, 1000)
 _WINDOW = 30  # seconds of decoded sound kept behind
+_AHEAD = 5  # seconds over which decoding on is not worse than beginning anew
 _BLOCK = 1 << 14
 _KNEE = np.float32(0.9)
 _ORIGINAL = ""  # the key of the video's own sound among the sources
@@ -159,6 +162,11 @@ class SoundMix:
                     continue
             other.append((piece.start, piece.stop))
         return _alone(plain, other)
+
+    def enter_by(self, index: SoundIndex) -> None:
+        """Let the original be entered by `index`, which is found out otherwise when it is needed."""
+        if _ORIGINAL in self._sources:
+            self._sources[_ORIGINAL].index = index
 
     def close(self) -> None:
         """Close the sources."""
@@ -305,6 +313,8 @@ class _Source:
         self._first = 0  # sample number of the first held
         self._next = 0  # sample number after the last held
         self._ended = False
+        self.index: SoundIndex | None = None
+        self._indexed = False
 
     def close(self) -> None:
         closing = getattr(self._blocks, "close", None)
@@ -319,8 +329,8 @@ class _Source:
         """Samples start..start+count-1 as (count, channels) float32; zeros before the beginning and after the end."""
         out = np.zeros((count, self._target.channels), np.float32)
         stop = start + count
-        if max(start, 0) < self._first:
-            self.close()
+        if max(start, 0) < self._first or start > self._next + _AHEAD * self._target.rate:
+            self._enter(start)
         self._decode_to(stop)
         at = self._first
         for block in self._held:
@@ -329,6 +339,33 @@ class _Source:
                 out[first - start : last - start] = block[first - at : last - at]
             at += len(block)
         return out
+
+    def _enter(self, sample: int) -> None:
+        """Begin decoding anew at or before `sample`; where that must be the beginning, only if it is behind."""
+        entry = self._entry(sample)
+        if entry is not None:
+            try:
+                blocks = self._decoded(entry)
+                first = next(blocks, None)
+            except SeekFailed:
+                self.index, self._indexed = None, True
+            else:
+                self.close()
+                self._blocks = blocks
+                self._held = [] if first is None else [first]
+                self._first = entry.position
+                self._next = entry.position + (0 if first is None else len(first))
+                return
+        if sample < self._first:
+            self.close()
+
+    def _entry(self, sample: int) -> Entry | None:
+        if self.index is None and not self._indexed:
+            self._indexed = True
+            self.index = aac_index(self._path, self._purpose, self._limits)
+        if self.index is None or self.index.rate != self._target.rate:
+            return None
+        return self.index.entry(sample)
 
     def _decode_to(self, stop: int) -> None:
         if self._blocks is None:
@@ -344,14 +381,14 @@ class _Source:
             while self._held and self._first + len(self._held[0]) < self._next - keep:
                 self._first += len(self._held.pop(0))
 
-    def _decoded(self) -> Iterator[Samples]:
+    def _decoded(self, entry: Entry | None = None) -> Iterator[Samples]:
         target = self._target
         if self._purpose is AS_VIDEO:
-            yield from decode_audio(self._path, target.rate, target.layout, AS_VIDEO, self._limits)
+            yield from decode_audio(self._path, target.rate, target.layout, AS_VIDEO, self._limits, entry)
             return
         # Speech is decoded in its own layout when that is mono or stereo, and placed by hand: libswresample would lower
         # mono by 3 dB when spreading it.
-        for block in decode_audio(self._path, target.rate, None, AS_AUDIO, self._limits):
+        for block in decode_audio(self._path, target.rate, None, AS_AUDIO, self._limits, entry):
             yield placed(block, target)
 
 

@@ -89,6 +89,7 @@ class SoundTrack:
     def __init__(self, file: Mp4File, target: AudioTarget) -> None:
         self._file = file
         self._target = target
+        self._tick = Fraction(1, target.rate)
         self._samples = 0
         self._pending: deque[NDArray[np.float32]] = deque()
         self._pending_count = 0
@@ -110,7 +111,7 @@ class SoundTrack:
         """Add a packet that is AAC already, as it is; times in samples. Use either this or `add` and `finish`."""
         packet = av.Packet(payload)
         packet.stream = self._stream
-        packet.time_base = Fraction(1, self._target.rate)
+        packet.time_base = self._tick
         packet.pts = packet.dts = pts
         packet.duration, packet.is_keyframe = duration, True
         with self._file.guarded():
@@ -142,7 +143,7 @@ class SoundTrack:
             planar = np.ascontiguousarray(samples.T, np.float32)
             frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=self._target.layout)
             frame.sample_rate = self._target.rate
-            frame.pts, frame.time_base = self._samples, Fraction(1, self._target.rate)
+            frame.pts, frame.time_base = self._samples, self._tick
             self._samples += len(samples)
         with self._file.guarded():
             for packet in self._stream.encode(frame):

@@ -18,12 +18,15 @@ from av.audio.stream import AudioStream
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from lipwright.media.aac import FRAME, LARGEST, window_code
-from lipwright.media.audio import HOLE, declared_length, excess_of
+from lipwright.media.aac import FRAME, LARGEST, AacConfig, config_of, unwrapped, window_code
+from lipwright.media.audio import HOLE, Entry, declared_length, excess_of
 from lipwright.media.guard import AS_VIDEO, Limits, Purpose, open_media
+from lipwright.media.probe import audio_stream
 from lipwright.media.timing import audio_at, packets_of
 
 _LEAD = 64  # packets among which the first that is heard must be
+_BEFORE = 3  # packets decoded before the first that counts: the overlap, and some for decoders that keep more
+_AFTER = 16  # packets at the beginning that decoding is not begun after, because edit lists are about them
 _HEAD = 640  # bytes of a packet that are looked at
 
 
@@ -40,19 +43,31 @@ class SoundIndex:
         pts: raw timestamps, rising.
         positions: (n,) int64, the sample that the 1024 samples of each packet start with; sample 0 is the first heard.
         windows: a `media.aac.window_code` for each packet.
+        config: what the stream is.
+        wrapped: each packet has an ADTS header before its sound.
         length: how many samples `decode_audio` gives; up to a packet too few where the container does not tell.
+        rate: samples per second.
+        origin: stream time in seconds of sample 0.
+        enterable: decoding can begin anywhere, because the container tells exactly where each packet is.
     """
 
     stream: int
     pts: array[int]
     positions: NDArray[np.int64]
     windows: bytes
+    config: AacConfig
+    wrapped: bool
     length: int
+    rate: int
+    origin: Fraction
+    enterable: bool
 
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes."""
-        return len(self.pts) * (8 + 8 + 1)
+    def entry(self, sample: int) -> Entry | None:
+        """Where to begin decoding to get `sample` soon; None if that is the beginning, or not possible."""
+        number = int(np.searchsorted(self.positions, sample, "right")) - 1
+        if not self.enterable or number < _AFTER or not (np.diff(self.positions) > 0).all():
+            return None
+        return Entry(self.pts[number - _BEFORE], self.pts[number], int(self.positions[number]), self.origin)
 
 
 def index_sound(
@@ -67,6 +82,8 @@ def index_sound(
     with open_media(path, purpose, limits) as container:
         track = only(container, stream)
         context = track.codec_context
+        header = context.extradata
+        config = config_of(header) if header else None
         lead, lead_samples, lead_pts = -1, 0, 0
         pts: array[int] = array("q")
         windows = bytearray()
@@ -78,8 +95,13 @@ def index_sound(
                 raise Unplaced("its packets have no timestamps")
             number = len(pts)
             pts.append(packet.pts)
-            head = bytes(memoryview(packet)[:_HEAD]) if packet.size <= LARGEST else b""
-            windows.append(window_code(head, context.channels))
+            if header:
+                sound = bytes(memoryview(packet)[:_HEAD]) if packet.size <= LARGEST else b""
+            else:
+                told, sound = unwrapped(bytes(packet)) or (None, b"")
+                config = config or told
+                sound = sound if told == config else b""
+            windows.append(window_code(sound, context.channels))
             if lead < 0:
                 lead_samples, lead_pts = _heard(track, packet)
                 lead = number if lead_samples else -1
@@ -91,8 +113,8 @@ def index_sound(
                 if trimmed >= 0:
                     raise Unplaced("its packets are trimmed in the middle")
                 trimmed = number
-        if lead < 0:
-            raise Unplaced("none of it is heard")
+        if lead < 0 or config is None:
+            raise Unplaced("none of it is heard" if config else "its form is not known")
         if 0 <= trimmed < len(pts) - 1:
             raise Unplaced("its packets are trimmed in the middle")
         assert track.time_base is not None
@@ -105,7 +127,29 @@ def index_sound(
         declared = declared_length(container, track)
         # Only MP4 tells how many samples of the last packet are meant.
         length = count - FRAME if declared is None or trimmed >= 0 else count - excess_of(count, declared)
-    return SoundIndex(stream, pts, positions, bytes(windows), length)
+        exact = not {"mp4", "matroska"}.isdisjoint(container.format.name.split(","))
+        origin = lead_pts * track.time_base
+        rate = context.sample_rate
+    return SoundIndex(stream, pts, positions, bytes(windows), config, not header, length, rate, origin, exact)
+
+
+def aac_index(
+    path: str | os.PathLike[str], purpose: Purpose = AS_VIDEO, limits: Limits | None = None
+) -> SoundIndex | None:
+    """The index of the sound that `decode_audio` gives, or None if it is not AAC or not regular.
+
+    Raises:
+        VideoInaccessible, AudioInaccessible, MediaError, AudioInvalid: as `open_media`.
+    """
+    with open_media(path, purpose, limits) as container:
+        stream = audio_stream(container)
+        if stream is None or stream.codec_context.name != "aac":
+            return None
+        number = stream.index
+    try:
+        return index_sound(path, number, purpose, limits)
+    except Unplaced:
+        return None
 
 
 def only(container: av.container.InputContainer, index: int) -> AudioStream:

@@ -22,7 +22,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from lipwright.errors import MediaError
-from lipwright.media.aac import FRAME, AacEncoder, Coded, Fit, Window, fit, reshaped, reshaping, window_from
+from lipwright.media.aac import FRAME, AacEncoder, Coded, Fit, Window, fit, reshaped, reshaping, unwrapped, window_from
 from lipwright.media.audio import Samples
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
 from lipwright.media.join_check import sounds_right
@@ -233,12 +233,18 @@ class Originals:
                 if self._number >= len(self._index.pts) or packet.pts != self._index.pts[self._number]:
                     break
                 if number - self._number < _HELD:
-                    self._held[self._number] = bytes(packet)
+                    self._held[self._number] = self._sound(bytes(packet))
                     self._held.pop(self._number - _HELD, None)
                 self._number += 1
                 if self._number > number:
                     return
         raise MediaError("The video changed while it was read.")
+
+    def _sound(self, packet: bytes) -> bytes:
+        if not self._index.wrapped:
+            return packet
+        _, sound = unwrapped(packet) or (None, b"")  # those without are never asked for
+        return sound
 
     def close(self) -> None:
         """Close the file."""

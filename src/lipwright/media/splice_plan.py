@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipwright.media.aac import FOREIGN, FRAME, config_of
+from lipwright.media.aac import FOREIGN, FRAME, AacConfig
 from lipwright.media.encoding import AudioTarget
 from lipwright.media.info import AudioInfo
 from lipwright.media.mix import Untouched
@@ -66,19 +66,24 @@ class _Run:
     opens: bool
 
 
-def refusal(audio: AudioInfo, header: bytes, profile: str | None, target: AudioTarget) -> str | None:
-    """Why packets of this stream cannot be in the output's track at all, or None; a plain sentence."""
+def refusal(audio: AudioInfo, profile: str | None, target: AudioTarget) -> str | None:
+    """Why packets of this stream cannot be in the output's track whatever is in them, or None; a plain sentence."""
     if audio.codec != "aac":
         return f"The video's sound is not AAC but {audio.codec}, so all of the sound is encoded anew."
-    if not header:
-        return "The video's sound is AAC as it is broadcast (ADTS), so all of the sound is encoded anew."
-    config = config_of(header)
-    if config is None or not config.plain or profile != "LC" or config.rate != audio.rate:
-        return "The video's sound is not plain AAC-LC, so all of the sound is encoded anew."
-    if audio.layout not in ("mono", "stereo") or config.channels != audio.channels:
-        return f"The video's sound has the channel layout {audio.layout}, so all of the sound is encoded anew."
+    if profile != "LC":
+        return f"The video's sound is not plain AAC-LC but {profile or 'unknown'}, so all of the sound is encoded anew."
     if (target.rate, target.layout) != (audio.rate, audio.layout):
         return "The video's sound is converted to another rate or layout, so all of it is encoded anew."
+    if audio.layout not in ("mono", "stereo"):
+        return f"The video's sound has the channel layout {audio.layout}, so all of the sound is encoded anew."
+    return None
+
+
+def mismatch(config: AacConfig, audio: AudioInfo) -> str | None:
+    """Why packets of such a stream, which is decoded as `audio`, are no plain AAC-LC, or None; a plain sentence."""
+    # Spectral band replication or parametric stereo need not be announced: the decoder gives more than the core has.
+    if not config.plain or (config.rate, config.channels) != (audio.rate, audio.channels):
+        return "The video's sound is not plain AAC-LC, so all of the sound is encoded anew."
     return None
 
 
