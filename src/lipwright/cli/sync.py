@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,10 @@ Overlay = Annotated[
 Full = Annotated[
     bool, typer.Option("--full-reencode", help="Encode all pictures and sound anew, also what is not changed.")
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="How many processes render. Default: one for every two processor cores."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -107,6 +112,7 @@ def sync(
     report: Report = None,
     debug_overlay: Overlay = None,
     full_reencode: Full = False,
+    processes: Processes = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -156,8 +162,10 @@ def sync(
             assert video is not None
             only = sounds[ONLY] if list(sounds) == [ONLY] else sounds
             asked = build_request(video, only, segments, choices)
+        if full_reencode:
+            asked = replace(asked, full_reencode=True)
         settings = Settings(
-            engine=engine, quality=quality, report=report, debug_overlay=debug_overlay, full_reencode=full_reencode
+            engine=engine, quality=quality, report=report, debug_overlay=debug_overlay, processes=processes
         )
         with cancelled_by_signals() as token, show_progress(quiet=quiet) as display:
             result = generate(asked, output, settings, Progress(display, token))

@@ -41,6 +41,8 @@ def sync_video(
     quality: str = "visually-lossless",
     report: PathLike | None = None,
     debug_overlay: PathLike | None = None,
+    full_reencode: bool = False,
+    processes: int | None = None,
     limits: Limits | None = None,
     use_cache: bool = True,
     progress: Listener | None = None,
@@ -67,6 +69,8 @@ def sync_video(
         quality: "draft", "balanced", "visually-lossless" or "archive".
         report: where the quality report goes; `out.report.json` beside `out.mp4` by default.
         debug_overlay: another MP4 to write, with face ids, boxes, lips and the mask drawn in.
+        full_reencode: encode everything anew, also what is not changed and would be copied.
+        processes: how many render; by default one for every two processor cores, as far as there is work for them.
         limits: what media may measure.
         use_cache: keep the face analysis for the next generation of the same video.
         progress: called with every `ProgressEvent`, from any thread.
@@ -91,10 +95,11 @@ def sync_video(
         quality=quality,
         report=Path(report) if report is not None else None,
         debug_overlay=Path(debug_overlay) if debug_overlay is not None else None,
+        processes=processes,
         limits=limits or Limits(),
         cache=FaceCache() if use_cache else None,
     )
-    request = build_request(video, audio, segments, choices)
+    request = build_request(video, audio, segments, choices, full_reencode=full_reencode)
     return generate(request, Path(output), settings, Progress(progress, cancel or CancelToken()))
 
 

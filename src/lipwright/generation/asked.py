@@ -133,6 +133,8 @@ def build_request(
     audio: Sound | Mapping[str, Sound],
     segments: Sequence[Segment] = (),
     choices: Choices | None = None,
+    *,
+    full_reencode: bool = False,
 ) -> GenerationRequest:
     """The domain request for these inputs.
 
@@ -141,6 +143,7 @@ def build_request(
         audio: one audio, or several by name.
         segments: who says what when; none means that the only audio drives the whole video.
         choices: options for the whole video.
+        full_reencode: copy no packet of the video, even where nothing is changed.
 
     Raises:
         RequestError: values that cannot be read at all, all of them in one error; what they add up to is checked by
@@ -158,7 +161,11 @@ def build_request(
     if faults:
         raise RequestError.of(faults)
     return GenerationRequest(
-        video=VisualInput(url=os.fspath(video)), audio=inputs, segments=tuple(asked), options=options
+        video=VisualInput(url=os.fspath(video)),
+        audio=inputs,
+        segments=tuple(asked),
+        options=options,
+        full_reencode=full_reencode,
     )
 
 

@@ -23,6 +23,7 @@ from lipwright.generation.mouths import Material, Mouths, settled
 from lipwright.generation.output import Output
 from lipwright.generation.overlay import Overlay
 from lipwright.generation.parts import PartRenderer
+from lipwright.generation.pieces.processes import generate_in_processes, most_processes
 from lipwright.generation.ranges import Range, count
 from lipwright.generation.render import Rendered
 from lipwright.generation.report import Facts, assemble, write_report
@@ -53,7 +54,11 @@ def generate(
         RequestError, MediaError, SpeechServiceError, ModelFileError, OutputError, RenderError and their kinds;
         Cancelled when the token of `progress` was.
     """
-    settings, progress, watch = settings or Settings(), progress or Progress(), Stopwatch()
+    settings, progress = settings or Settings(), progress or Progress()
+    most = most_processes(settings)
+    if most > 1:
+        return generate_in_processes(request, output, settings, progress, most)
+    watch = Stopwatch()
     made = targets(output, settings.report, settings.debug_overlay)
     engine, _ = settings.chosen_engine(), settings.preset()  # a mistake in them is told before anything is done
     check(request)
@@ -110,13 +115,15 @@ def _render(
     """Write the output (and the overlay): what was written, and what the user should know about it."""
     inputs, edl = scene.inputs, scene.edl
     with watch.phase("inputs"):
-        stretches = stretches_of(edl, inputs, settings.whole())
+        stretches = stretches_of(edl, inputs, settings.whole(scene.request))
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         look = stack.enter_context(open_reader(inputs.video, inputs.info, inputs.limits))
         mouths = Mouths(engine, scene.cast, Material.of(scene, look), progress)
         output = stack.enter_context(
-            Output(made.output, edl, inputs, stretches, settings.preset(), copy_sound=not settings.full_reencode)
+            Output(
+                made.output, edl, inputs, stretches, settings.preset(), copy_sound=settings.whole(scene.request) is None
+            )
         )
         overlay = None
         if made.overlay is not None:

@@ -146,6 +146,7 @@ def _options(facts: Facts) -> dict[str, str | float | bool | None]:
         "occlusion_detection": options.occlusion_detection,
         "preserve_timing": options.preserve_timing,
         "background": float(options.background),
+        "full_reencode": facts.scene.request.full_reencode,
         "quality": facts.quality,
     }
 

@@ -13,6 +13,7 @@ from lipwright.media.encoding import PRESETS, Quality
 from lipwright.media.guard import Limits
 from lipwright.quality.report import QualityReport
 from lipwright.speech.tts import TextToSpeech
+from lipwright.timeline.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Settings:
         quality: encoding preset, a name in `lipwright.media.encoding.PRESETS`.
         report: where the quality report goes; beside the output by default.
         debug_overlay: also write an MP4 with ids, boxes, lips and mask drawn in.
-        full_reencode: copy no packet of the video's pictures and sound, even where nothing is changed.
+        processes: how many render side by side; None is one for every two processor cores, as far as it is worth it.
         limits: what media may measure.
         speech: speaks texts; made from the environment by default.
         cache: where face analyses are kept; None keeps none.
@@ -34,7 +35,7 @@ class Settings:
     quality: str = "visually-lossless"
     report: Path | None = None
     debug_overlay: Path | None = None
-    full_reencode: bool = False
+    processes: int | None = None
     limits: Limits = field(default_factory=Limits)
     speech: TextToSpeech | None = None
     cache: FaceCache | None = field(default_factory=FaceCache)
@@ -50,9 +51,9 @@ class Settings:
             raise RequestError(f"quality is {self.quality!r}; it has to be one of {allowed}.", field="quality")
         return self.quality
 
-    def whole(self) -> str | None:
-        """Why every frame has to be encoded, as a sentence, if it has to."""
-        if self.full_reencode:
+    def whole(self, request: GenerationRequest) -> str | None:
+        """Why every frame of what `request` asks for has to be encoded, as a sentence, if it has to."""
+        if request.full_reencode:
             return "A full re-encode was asked for."
         if self.debug_overlay is not None:
             return "The debug overlay shows every frame."

@@ -74,9 +74,10 @@ class _Body:
         top = self.top
         model = self._model(models)
         self._inputs()
-        options = Options()
+        options, full = Options(), None
         given = top.nested("options", report_snake=True)
         if given is not None:
+            full = given.boolean("full_reencode")
             options = parse_options(given, self.warnings)
         segments = self._with_legacy(parse_segments(top, self.warnings))
         for key in ("dub_params", "dialogue_edit"):
@@ -89,6 +90,7 @@ class _Body:
             audio=tuple(self.audio),
             segments=segments,
             options=options,
+            full_reencode=bool(full),
             model=model,
             webhook_url=webhook,
             output_file_name=clean_name(name) if name else None,

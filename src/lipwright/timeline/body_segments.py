@@ -47,6 +47,8 @@ def _segment(fields: Fields, warnings: list[str]) -> SegmentRequest:
     override = fields.nested("options_override", code="generation_input_validation_failed")
     if override is not None:
         override.report_snake = True
+        if override.raw("full_reencode") is not None:
+            warnings.append(f"{override.at('full_reencode')} has no effect: it is an option of the whole generation.")
         options = parse_options(override, warnings)
     warnings += (f"{path} is not known and has no effect." for path in fields.unknown())
     return SegmentRequest(span, ref, crop, options)

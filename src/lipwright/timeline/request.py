@@ -99,6 +99,7 @@ class GenerationRequest:
         audio: what can be said, in the order given.
         segments: who says what when; empty means that the only audio drives the whole video.
         options: what is chosen for every segment.
+        full_reencode: no packet of the video is to be copied, even where nothing is changed.
         model: the model asked for, as given.
         webhook_url, output_file_name, project_id: carried along for the service.
         warnings: whole sentences about what was understood but will not be done.
@@ -108,6 +109,7 @@ class GenerationRequest:
     audio: tuple[AudioInput | TextInput, ...]
     segments: tuple[SegmentRequest, ...] = ()
     options: Options = field(default_factory=Options)
+    full_reencode: bool = False
     model: str | None = None
     webhook_url: str | None = None
     output_file_name: str | None = None

@@ -284,8 +284,8 @@ def test_a_border_where_editing_starts_is_compared_across_it(
     # frames of different ones.
     monkeypatch.setattr(stretches, "RUN", Fraction(1))
     clip = kept.clip(cfr(Fraction(25), 75, width=SIZE[0], height=SIZE[1], options={**FAST, "g": "25"}))
-    request = build_request(clip, kept.speech(1.0), [Segment(1, 2)])
-    chosen = settings(kept, full_reencode=full)
+    request = build_request(clip, kept.speech(1.0), [Segment(1, 2)], full_reencode=full)
+    chosen = settings(kept)
     one = generate(request, kept.folder / "whole.mp4", chosen)
     prepared = prepare(request, kept.folder / "prepared", chosen)
     assert prepared.runs == (((0, 25), (25, 50), (50, 75)) if full else ((25, 50),))
@@ -296,7 +296,7 @@ def test_a_border_where_editing_starts_is_compared_across_it(
     assert one.report.encoding is not None
     assert one.report.encoding.copied_frames == (0 if full else 50)
     assert one.report.overall.boundary_jump is not None
-    other = generate(request, kept.folder / "other.mp4", settings(kept, full_reencode=not full))
+    other = generate(replace(request, full_reencode=not full), kept.folder / "other.mp4", chosen)
     assert other.report.overall == one.report.overall
     assert other.report.frames == one.report.frames
 
@@ -334,8 +334,8 @@ def test_a_still_and_a_new_shot(kept: Stage) -> None:
 
 
 def test_only_the_roles_of_a_piece_are_prepared_and_those_in_full(kept: Stage) -> None:
-    request = build_request(kept.clip(), kept.speech(1.0), [Segment(0, 1), Segment(2, 3)])
-    chosen = settings(kept, full_reencode=True)
+    request = build_request(kept.clip(), kept.speech(1.0), [Segment(0, 1), Segment(2, 3)], full_reencode=True)
+    chosen = settings(kept)
     prepared = prepare(request, kept.folder / "prepared", chosen)
     assert prepared.frames == 75
     assert kept.engine.jobs == []
@@ -473,8 +473,8 @@ def test_pieces_that_do_not_belong_together_are_refused(
     with pytest.raises(RequestError, match="overlay"):
         prepare(request, folder, settings(stage, debug_overlay=stage.folder / "debug.mp4"))
 
-    with pytest.raises(RenderError, match="The encoding is not the one"):
-        join(request, folder, pieces, output, settings(stage, full_reencode=True))
+    with pytest.raises(RenderError, match="The request is not the one"):
+        join(replace(request, full_reencode=True), folder, pieces, output, settings(stage))
 
     other = stage.folder / "other.mp4"
     with monkeypatch.context() as patch:

@@ -40,8 +40,12 @@ def join(
     output: Path,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    since: Stopwatch | None = None,
 ) -> Result:
     """Make the output and its report of the encoded `pieces`, in any order, with their readings beside them.
+
+    The report's seconds are those of all stages together; with `since`, which was started with the first of them, those
+    that went by, since stages may have run side by side.
 
     Raises:
         RenderError: a piece is missing, damaged, encoded otherwise or of another preparation; no mouth could be moved.
@@ -67,7 +71,7 @@ def join(
                 measured=measured,
                 output=facts,
                 encoding=output_file.encoding(),
-                performance=_together([*stages, watch.performance(0)], facts.frames),
+                performance=_together([*stages, watch.performance(0)], facts.frames, since),
                 notes=[*output_file.notes, *failures],
             )
         )
@@ -133,7 +137,7 @@ def _write(
     edl, inputs, stretches = job.scene.edl, job.scene.inputs, job.stretches
     total = edl.frame_count - stretches.copied_frames
     progress.advance(PHASE, 0, total)
-    copy_sound = not settings.full_reencode
+    copy_sound = job.kept.whole is None
     with Output(path, edl, inputs, stretches, settings.preset(), copy_sound=copy_sound) as output:
         coded = _coded(job, pieces, output, progress)
         done = 0
@@ -161,8 +165,8 @@ def _coded(job: Restored, pieces: Sequence[PieceReadings], output: Output, progr
         yield from coded.packets(frames)
 
 
-def _together(stages: Sequence[Performance], frames: int) -> Performance:
-    """The work of all stages, whichever process did it: seconds added up, the peak of the largest process."""
+def _together(stages: Sequence[Performance], frames: int, since: Stopwatch | None) -> Performance:
+    """The work of all stages, whichever process did it, and the peak of the largest process."""
     phases: dict[str, Phase] = {}
     for phase in (phase for stage in stages for phase in stage.phases):
         before = phases.get(phase.name, Phase(phase.name, 0, 0.0, phase.unit))
@@ -170,5 +174,5 @@ def _together(stages: Sequence[Performance], frames: int) -> Performance:
             before, done=before.done + phase.done, seconds=round(before.seconds + phase.seconds, 3)
         )
     peaks = [stage.peak_memory for stage in stages if stage.peak_memory is not None]
-    seconds = round(sum(stage.seconds for stage in stages), 3)
+    seconds = since.performance(0).seconds if since else round(sum(stage.seconds for stage in stages), 3)
     return Performance(seconds, frames, tuple(phases.values()), max(peaks, default=None))

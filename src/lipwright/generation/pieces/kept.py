@@ -142,7 +142,6 @@ class Kept:
             ("video", mark_of_video(info), self.video),
             ("engine", engine, self.engine),
             ("quality", quality, self.quality),
-            ("encoding", settings.whole(), self.whole),
         ):
             if given != prepared:
                 raise RenderError(f"The {name} is not the one that the generation was prepared with.")
@@ -174,7 +173,9 @@ def mark_of_request(request: GenerationRequest) -> str:
 
     audio = tuple(replace(one, url=None) if isinstance(one, AudioInput) else one for one in request.audio)
     segments = tuple(replace(one, options=placeless(one.options)) for one in request.segments)
-    return hashlib.sha256(repr((audio, segments, placeless(request.options))).encode()).hexdigest()
+    return hashlib.sha256(
+        repr((audio, segments, placeless(request.options), request.full_reencode)).encode()
+    ).hexdigest()
 
 
 def mark_of_video(info: MediaInfo) -> str:

@@ -104,7 +104,7 @@ def prepare(
             opened, inputs = open_inputs(request, folder, progress, limits=settings.limits, speech=settings.speech)
         scene = _understood(opened, inputs, folder, settings, progress, watch)
         with watch.phase("inputs"):
-            stretches = stretches_of(scene.edl, inputs, settings.whole())
+            stretches = stretches_of(scene.edl, inputs, settings.whole(request))
     with _writing(folder):
         save_boxes(folder, opened, scene.request)
         kept = Kept(
@@ -114,7 +114,7 @@ def prepare(
             video=mark_of_video(inputs.info),
             frames=scene.edl.frame_count,
             frame_duration=str(scene.edl.frame_duration),
-            whole=settings.whole(),
+            whole=settings.whole(request),
             runs=tuple((run.first, run.stop) for run in stretches.encoded),
             sounds=tuple(_sounds(inputs, folder)),
             heard=save_heard(folder, scene.heard),

@@ -26,7 +26,7 @@ _NEWEST_FIRST = ("sync-3", "react-1", "lipsync-2-pro", "lipsync-2", "lipsync-1.9
 
 _REACT = ("react-1",)
 
-_OF_ALL = ("sync_mode", "active_speaker_detection", "preserve_timing", "background")
+_OF_ALL = ("sync_mode", "active_speaker_detection", "preserve_timing", "background", "full_reencode")
 """Options that are carried out before and after an engine, whichever it is."""
 
 _OF_BUILT_IN = ("temperature", "occlusion_detection_enabled")

@@ -216,7 +216,6 @@ def _settings(task: Task) -> Any:
     return Settings(
         engine=task.get("engine") or "exemplar",
         quality=task.get("quality") or "visually-lossless",
-        full_reencode=bool(task.get("full_reencode")),
         limits=_limits(task),
         speech=TextToSpeech(cloud=PlayedBack(Path(task["spoken"]))) if task.get("spoken") else None,
         cache=FaceCache(Path(task["cache"])) if task.get("cache") else None,

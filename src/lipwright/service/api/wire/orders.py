@@ -138,6 +138,8 @@ class Options(SegmentOptions):
     """An extension: no segment changes the length of the video."""
     background: Annotated[float, Field(ge=0, le=1)] | None = None
     """An extension: how loud the video's own sound stays under the speech."""
+    full_reencode: bool | None = None
+    """An extension: encode everything anew, also what is not changed and would else be copied as it is."""
 
 
 class Crop(Wire):
