@@ -31,6 +31,7 @@ Samples = NDArray[np.float32]
 
 # A gap in the timestamps longer than this is a hole, a shorter one is rounding.
 HOLE = Fraction(1, 20)
+_LOST = Fraction(1, 200)  # the same where packets did not decode, so that each of them leaves a hole
 _PADDING = 4096
 # Twice libswresample's default filter length: flat to within 0.1 dB up to 97 % of the lower Nyquist frequency.
 _RESAMPLER = {"filter_size": "64", "cutoff": "0.98"}
@@ -89,8 +90,7 @@ def decode_audio(
         if stream is None:
             raise purpose.broken(f"{name!r} holds no sound that can be decoded.")
         own_rate = stream.codec_context.sample_rate
-        frames = _frames(container, stream) if entry is None else _frames_from(container, stream, entry)
-        whole = _placed(frames, own_rate, layout, limits, name, entry)
+        whole = _placed(_frames(container, stream, entry), own_rate, layout, limits, name, entry)
         blocks = _trimmed(whole, declared_length(container, stream), entry.position if entry else 0)
         out_rate = rate or own_rate
         if out_rate != own_rate:
@@ -193,67 +193,68 @@ def _layout_of(stream: AudioStream) -> str:
     return layout_name(context.layout.name, context.channels)
 
 
-def _frames(container: av.container.InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
-    """Every frame that decodes; packets that do not are skipped."""
+def _frames(
+    container: av.container.InputContainer, stream: AudioStream, entry: Entry | None
+) -> Iterator[av.AudioFrame | None]:
+    """Every frame that decodes, from `entry` on; None for a packet that does not."""
+    first = None
+    if entry is not None:
+        try:
+            container.seek(entry.lead, stream=stream)
+        except (av.FFmpegError, OSError):
+            raise SeekFailed(entry) from None
+        first = entry.lead
     for packet in packets_of(container, stream):
+        if first is not None:
+            if packet.pts is None or packet.pts > first:
+                raise SeekFailed(entry)
+            if packet.pts < first:
+                continue
+            first = None
         try:
             frames = stream.decode(packet if packet.size else None)
         except av.EOFError:
             return
         except (av.FFmpegError, OSError):
+            yield None
             continue
-        yield from (frame for frame in frames if frame.samples)
-
-
-def _frames_from(container: av.container.InputContainer, stream: AudioStream, entry: Entry) -> Iterator[av.AudioFrame]:
-    """Every frame from `entry` on that decodes."""
-    try:
-        container.seek(entry.lead, stream=stream)
-    except (av.FFmpegError, OSError):
-        raise SeekFailed(entry) from None
-    found = False
-    for packet in packets_of(container, stream):
-        if not found and packet.size and packet.pts != entry.lead:
-            if packet.pts is None or packet.pts > entry.lead:
-                break
-            continue
-        found = True
-        try:
-            frames = stream.decode(packet if packet.size else None)
-        except av.EOFError:
-            return
-        except (av.FFmpegError, OSError):
-            continue
-        yield from (frame for frame in frames if frame.samples and frame.pts is not None and frame.pts >= entry.pts)
-    if not found:
+        for frame in frames:
+            if frame.samples and (entry is None or (frame.pts is not None and frame.pts >= entry.pts)):
+                yield frame
+    if first is not None:
         raise SeekFailed(entry)
 
 
 def _placed(
-    frames: Iterator[av.AudioFrame],
+    frames: Iterator[av.AudioFrame | None],
     rate: int,
     layout: str | None,
     limits: Limits,
     name: str,
-    entry: Entry | None = None,
+    entry: Entry | None,
 ) -> Iterator[Samples]:
     """The samples of `frames` one after the other, holes filled and overlaps dropped according to their timestamps."""
-    hole = round(rate * HOLE)
     most = round(limits.max_duration * rate)
     start = entry.origin if entry else None
     count = entry.position if entry else 0
     unify = _Unifier(rate, layout)
+    lost = False
     for frame in frames:
+        if frame is None:
+            lost = True
+            continue
         block = unify.samples(frame)
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base
             start = time if start is None else start
             off = round((time - start) * rate) - count
+            hole = round(rate * (_LOST if lost else HOLE))
             if off > hole and count + off <= most:
                 yield from _silence(off, block.shape[1])
                 count += off
             elif off < -hole:
                 block = block[-off:]
+        lost = False
         if count + len(block) > most:
             longest = float(limits.max_duration)
             raise DurationExceeded(f"The sound of {name!r} lasts longer than {longest:g} s, which is the most allowed.")

@@ -34,6 +34,7 @@ from lipwright.media.timing import packets_of
 _SETTLE = 8  # packets of a fresh encoder that are thrown away
 _CHOICE = 6  # places to take over at that fit as far as the source goes, before it is known where ours do
 _SEARCH = 48  # packets among which they are looked for, about a second
+_TRIES = 4 * _SEARCH  # places that may be tried to go over to a stretch
 _BESIDE = 4  # encoded packets that are decoded to check a join
 _HELD = 2 * _SEARCH  # of the source's packets, those that can be had again
 _LEAST = 8  # packets that must be left of a stretch for it to be worth going over to
@@ -93,16 +94,19 @@ class Splicer:
     def _encoded(self, run: _Run, rest: deque[Stretch]) -> Generator[Spliced, None, tuple[int, Stretch | None]]:
         """The packets of `run` until a stretch of `rest` is met that fits; the packet after them, and that stretch."""
         before: Coded | None = None
+        tried = 0
         for number in range(run.first, self._plan.count):
-            while rest and number + _LEAST >= rest[0].stop:
+            while rest and (number + _LEAST >= rest[0].stop or tried == _TRIES):
                 missed = rest.popleft()
                 self.missed += missed.stop - missed.first
+                tried = 0
             coded = run.next()
             if rest and number + 1 >= rest[0].first:
                 last = self._handed_back(rest[0], number, before, coded)
                 if last is not None:
                     yield Spliced(number, last, False)
                     return number + 1, rest.popleft()
+                tried += 1
             yield Spliced(number, coded.payload, False)
             before = coded
         return self._plan.count, None
