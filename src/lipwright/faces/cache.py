@@ -31,7 +31,7 @@ from lipwright.faces.tracks import TrackerSettings
 from lipwright.models.registry import model_path
 
 CACHE_DIR_VARIABLE: Final = "LIPWRIGHT_CACHE_DIR"
-ALGORITHM: Final = 1
+ALGORITHM: Final = 2
 """Raise it with every change that changes an analysis."""
 
 DEFAULT_BYTES: Final = 2 << 30

@@ -44,9 +44,7 @@ class Difference:
 
 def thumbnail(picture: Pixels) -> Thumbnail:
     """A frame's thumbnail, whatever its shape stretched to 64 x 36."""
-    scale = min(1.0, 4 * _SIZE[0] / picture.width)
-    luma = cv2.cvtColor(picture.to_rgb(None, scale), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(luma, _SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = picture.to_grey(_SIZE).astype(np.float32)
     counts = np.bincount((small.ravel() * (32 / 256)).astype(np.int64), minlength=32).astype(np.float32)
     # Neighbouring bins are shared, so that a small change of light does not empty one bin into the next.
     blurred = np.convolve(counts, np.array([0.25, 0.5, 0.25], np.float32), mode="same")

@@ -1,4 +1,4 @@
-"""What face analysis needs to know of a video: pictures by frame index, as RGB, whole or in part.
+"""What face analysis needs to know of a video: pictures by frame index, as RGB, whole or in part, or small and grey.
 
 `lipwright.media` readers satisfy these protocols; tests use pictures in memory.
 """
@@ -27,6 +27,10 @@ class Pixels(Protocol):
 
     def to_rgb(self, box: Box | None = None, scale: float = 1.0) -> U8:
         """(h, w, 3) uint8 RGB of `box` (x0, y0, x1, y1, inside the picture), resized by `scale`."""
+        ...
+
+    def to_grey(self, size: tuple[int, int]) -> U8:
+        """(h, w) uint8 grey of the whole picture, shrunk to `size` (width, height)."""
         ...
 
 

@@ -2,9 +2,10 @@
 
 The render loop is a chain of iterators (decode, render, measure, encode) whose heavy parts leave the interpreter lock,
 so running each link `Ahead` lets them overlap on several cores while every link still sees its items one at a time and
-in order: what comes out cannot depend on how the threads are scheduled. The queue between two links is bounded, so a
-slow consumer holds the producer back and memory stays constant. A failure in any link travels down the chain as the
-exception it is; closing the last link stops the ones before it and waits for their threads, so none is left behind.
+in order: what comes out cannot depend on how the threads are scheduled. The queue between two links is bounded, by its
+items and by what they weigh, so a slow consumer holds the producer back and memory stays constant, also in 4K. A
+failure in any link travels down the chain as the exception it is; closing the last link stops the ones before it and
+waits for their threads, so none is left behind.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+BYTES = 16 << 20
+"""What the items waiting in one queue may weigh together."""
 
 _POLL = 0.1
 """Seconds between looks at the stop flag while a queue is full or empty."""
@@ -36,10 +40,19 @@ class Ahead(Generic[T], Iterator[T]):
         items: what to run; if it is a generator it is closed, in its own thread, when this is closed.
         capacity: how many finished items may wait for the consumer.
         name: of the thread, for debuggers.
+        weight: the bytes an item holds, if they may be many; fewer items wait then, but one always may. They are taken
+            to weigh what the first one does.
     """
 
-    def __init__(self, items: Iterable[T], capacity: int = 3, name: str = "ahead") -> None:
+    def __init__(
+        self,
+        items: Iterable[T],
+        capacity: int = 3,
+        name: str = "ahead",
+        weight: Callable[[T], int] | None = None,
+    ) -> None:
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=max(1, capacity))
+        self._weight = weight
         self._stop = threading.Event()
         self._finished = False
         self._thread = threading.Thread(target=self._produce, args=(items,), name=f"lipwright-{name}", daemon=True)
@@ -81,6 +94,10 @@ class Ahead(Generic[T], Iterator[T]):
             iterator = iter(items)
             try:
                 for item in iterator:
+                    if self._weight is not None:
+                        room = BYTES // max(1, self._weight(item))
+                        self._queue.maxsize = max(1, min(self._queue.maxsize, room))
+                        self._weight = None
                     if not self._put(item):
                         break
                     del item  # do not hold a frame while the next one is being made

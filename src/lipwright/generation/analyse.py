@@ -10,6 +10,7 @@ from lipwright.faces.analysis import FaceAnalysis, analyse
 from lipwright.faces.cache import FaceCache
 from lipwright.faces.store import Store
 from lipwright.generation.ranges import Range
+from lipwright.generation.threads import one_thread_each
 from lipwright.media.guard import Limits
 from lipwright.media.info import MediaInfo
 from lipwright.media.reader import open_reader
@@ -27,7 +28,7 @@ def faces_on(
     limits: Limits | None = None,
 ) -> FaceAnalysis:
     """The faces on source frames `ranges` of the video at `path`; what `cache` holds is not looked at again."""
-    with open_reader(path, info, limits) as reader:
+    with one_thread_each(), open_reader(path, info, limits) as reader:
         return analyse(reader, ranges, progress=progress, cache=_entry(cache, path))
 
 
@@ -42,7 +43,7 @@ def faces_kept(
 ) -> FaceAnalysis:
     """The same, and everything that it is made from is in `store` afterwards."""
     entry = _entry(cache, path)
-    with open_reader(path, info, limits) as reader:
+    with one_thread_each(), open_reader(path, info, limits) as reader:
         if entry is not None:
             analyse(reader, ranges, progress=progress, cache=entry)
             store.copy_from(entry, ranges)

@@ -144,6 +144,8 @@ class Mouths:
             where = f"segments[{role.drive.segment}]" if role.drive.segment >= 0 else "the video"
             self._failures.append(f"No mouth could be moved in {where}: {refusal.message}")
             return None
+        finally:
+            material.look.close()  # a decoder that waits holds a dozen frames; it is opened again if it is needed
         self._prepared += 1
         return renderer
 

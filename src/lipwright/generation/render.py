@@ -19,6 +19,7 @@ from lipwright.generation.memory import EVERY, give_back
 from lipwright.generation.mouths import Mouth, Mouths, composed
 from lipwright.generation.ranges import Range
 from lipwright.generation.stopwatch import Stopwatch
+from lipwright.generation.threads import one_thread_each
 from lipwright.media.picture import Picture
 from lipwright.media.reader import Frame, FrameReader
 from lipwright.progress import Progress
@@ -79,15 +80,22 @@ def render(
 
     progress.advance(PHASE, 0, total)
     with ExitStack() as stack:
+        stack.enter_context(one_thread_each())
         # Each link closes the one before it; closing the last is enough.
-        links = Ahead(mapped(move, Ahead(decode(), 3, "decode")), 3, "render")
-        frames = stack.enter_context(Ahead(mapped(measure, links), 3, "measure"))
+        decoded = Ahead(decode(), 4, "decode", lambda pair: pair[1].picture.nbytes)
+        moved = Ahead(mapped(move, decoded), 4, "render", _weight)
+        frames = stack.enter_context(Ahead(mapped(measure, moved), 4, "measure", _weight))
         for done, rendered in enumerate(frames, start=1):
             with watch.phase("encode", 1):
                 take(rendered)
             progress.advance(PHASE, done, total)
             if done % EVERY == 0:
                 give_back()
+
+
+def _weight(rendered: Rendered) -> int:
+    """The bytes of a frame's pictures, as if it were edited: the first one may not be."""
+    return 2 * rendered.picture.nbytes
 
 
 def _looked_at(meter: FrameMeter, shot: Shot) -> Look:

@@ -58,6 +58,11 @@ class Picture:
         """Luma rows."""
         return int(self.planes[0].shape[0])
 
+    @property
+    def nbytes(self) -> int:
+        """What its samples weigh."""
+        return sum(plane.nbytes for plane in self.planes)
+
     def clip(self, box: Sequence[float]) -> Box:
         """`box` (x0, y0, x1, y1) rounded outwards and clipped to the picture; may be empty (x1 <= x0)."""
         x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
@@ -145,6 +150,19 @@ class Picture:
             planes.append(cv2.resize(chroma, target, interpolation=cv2.INTER_LINEAR)[cut])
         merged = cv2.merge(planes)
         return cv2.transform(merged, _weights(self.matrix, self.layout.full_range)).astype(np.uint8, copy=False)
+
+    def to_grey(self, size: tuple[int, int]) -> U8:
+        """The whole picture as `size` (width, height) of grey, (h, w) uint8 with black at 0 and white at 255.
+
+        Only luma is looked at, and shrunk before anything else: for thumbnails.
+        """
+        shrinks = size[0] <= self.width and size[1] <= self.height
+        small = cv2.resize(self.planes[0], size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        grey = self._eight_bits(as_plane(small))
+        if self.layout.full_range:
+            return grey
+        level = (np.clip(grey, 16, 235).astype(np.float32) - 16.0) * np.float32(255 / 219)
+        return np.asarray(np.rint(level), np.uint8)
 
     def same(self, other: Picture, outside: tuple[Box, NDArray[np.bool_]] | None = None) -> bool:
         """Whether both hold the same samples; with `outside` (a box and a (h, w) mask), apart from under the mask.

@@ -31,6 +31,8 @@ from lipwright.media.timing import decoded_frames, video_at
 # How much of a long group of pictures is held at once when walking backwards. A longer group is decoded again for each
 # stretch of this size: slower, but an hour-long group in 4K still fits.
 _BACKWARD_BYTES = 128 << 20
+# Threads of a decoder, and for frames of how many bytes there are only two.
+_THREADS, _LARGE = 3, 8 << 20
 # Decoding on is cheaper than a seek if the key frame is not further ahead than this.
 _DECODE_ON = 8
 
@@ -293,6 +295,8 @@ class _Walk:
                 container.seek(raw, stream=stream, backward=True)
             except (av.FFmpegError, OSError):
                 return
+        # Every decoding thread holds frames of its own, so their number must not follow that of the cores.
+        stream.codec_context.thread_count = _THREADS if _bytes_of(self._video) < _LARGE else 2
         self._frames = self._indexed(decoded_frames(container, stream), sought=key is not None)
         self._ahead = next(self._frames, None)
 

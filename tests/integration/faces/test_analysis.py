@@ -321,6 +321,9 @@ class _Watched:
     def to_rgb(self, box: Sequence[int] | None = None, scale: float = 1.0) -> U8:
         return self._picture.to_rgb(box, scale)
 
+    def to_grey(self, size: tuple[int, int]) -> U8:
+        return self._picture.to_grey(size)
+
 
 @dataclass(frozen=True)
 class _WatchedFrame:

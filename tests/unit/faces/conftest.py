@@ -39,6 +39,10 @@ class ArrayPixels:
             part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
         return np.ascontiguousarray(part)
 
+    def to_grey(self, size: tuple[int, int]) -> U8:
+        grey = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
+        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
 
 @dataclass(frozen=True)
 class ArrayFrame:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lipwright.generation.ahead import Ahead, mapped
+from lipwright.generation.ahead import BYTES, Ahead, mapped
 
 
 def alive() -> list[str]:
@@ -38,6 +38,23 @@ def test_a_slow_consumer_holds_the_producer_back() -> None:
         assert next(items) == 0
         time.sleep(0.1)
         assert made <= 6
+
+
+@pytest.mark.parametrize(("each", "most"), [(1, 6), (BYTES // 2, 4), (10 * BYTES, 3)])
+def test_heavy_items_do_not_wait_in_numbers(each: int, most: int) -> None:
+    made = 0
+
+    def produce() -> Iterator[int]:
+        nonlocal made
+        for n in range(1000):
+            made += 1
+            yield n
+
+    with Ahead(produce(), 4, weight=lambda _: each) as items:
+        assert [next(items), next(items)] == [0, 1]
+        time.sleep(0.1)
+        assert made <= most + 1
+        assert [next(items) for _ in range(20)] == list(range(2, 22))
 
 
 def test_a_failure_travels_down_the_chain_after_the_items_before_it() -> None:

@@ -195,3 +195,28 @@ def test_a_picture_survives_the_trip_to_a_frame() -> None:
         for plane, samples in zip(frame.planes, picture.planes, strict=True):
             held = np.frombuffer(memoryview(plane), samples.dtype).reshape(-1, plane.line_size // samples.itemsize)
             assert np.array_equal(held[: samples.shape[0], : samples.shape[1]], samples)
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+@pytest.mark.parametrize("full_range", [False, True])
+def test_grey_goes_from_black_to_white_in_every_layout(name: str, full_range: bool) -> None:
+    layout = LAYOUTS[name].ranged(full_range)
+    picture = random_picture(layout, 32, 24, 0)
+    low, high = (0, layout.peak) if full_range else (int(16 * layout.scale), int(235 * layout.scale))
+    luma = np.zeros_like(picture.planes[0])
+    luma[:, :16], luma[:, 16:] = low, high
+    grey = Picture((luma, *picture.planes[1:]), layout).to_grey((8, 6))
+    assert grey.shape == (6, 8)
+    assert not grey[:, :4].any()
+    assert (grey[:, 4:] == 255).all()
+
+
+def test_a_change_of_light_alone_leaves_the_colour_planes_shared() -> None:
+    picture = random_picture(LAYOUTS["yuv420p"], 40, 30, 1)
+    box = (8, 8, 24, 20)
+    yuv = picture.region(box)
+    yuv[..., 0] += 5
+    brighter = picture.blend(box, yuv, np.ones(shape_of(box), np.float32))
+    assert brighter.planes[1] is picture.planes[1]
+    assert brighter.planes[2] is picture.planes[2]
+    assert not brighter.same(picture)

@@ -22,6 +22,7 @@ F64 = NDArray[np.float64]
 
 _MEMORY = 120 << 20
 _MOST = 360
+_HELD = 24 << 20  # bytes of whole pictures held while mouths are cut out of them
 _RUN = 8
 _THUMB = (16, 12)
 _COVERED, _PRESENT = 0.5, 0.6
@@ -94,10 +95,12 @@ def pick_rows(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> NDAr
 def gather(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> list[Exemplar]:
     """The exemplars of `rows`, in order; rows whose picture cannot be had are left out."""
     found: list[Exemplar] = []
-    for start in range(0, len(rows), 16):
-        batch = rows[start : start + 16]
+    start, count = 0, 1  # the first picture tells how many may be held at once
+    while start < len(rows):
+        batch = rows[start : start + count]
         job.progress.advance("exemplars", start, len(rows))
         pictures = job.look([int(job.track.frames[r]) for r in batch])
+        start, count = start + count, max(1, min(16, _HELD // pictures[0].nbytes))
         for row, picture in zip(batch, pictures, strict=True):
             points = space.to_pixels(int(row), space.shapes[row])
             scale = float(space.scale[row])
