@@ -50,12 +50,14 @@ class Likeness:
         level: level_idc, such as 31 for level 3.1.
         number: of the parameter sets; one that the source does not use.
         reorder: most frames by which decoding may run ahead of showing.
+        in_band: the source has its parameter sets in its packets, too, so a run has to.
     """
 
     profile: str
     level: int
     number: int
     reorder: int
+    in_band: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class VideoEncoder:
         """Open a run for pictures like `video`, encoded in `layout`."""
         self._layout = layout
         self._scales = scales
+        self._in_band = like is not None and like.in_band
         self._start: Fraction | None = None
         self._frames: dict[int, int] = {}
         self._last = -1
@@ -125,9 +128,10 @@ class VideoEncoder:
     def _encoded(self, frame: av.VideoFrame | None) -> Iterator[CodedFrame]:
         for packet in self._context.encode(frame):
             assert packet.pts is not None
-            yield CodedFrame(
-                with_lengths(by_start_code(bytes(packet))), self._frames.pop(packet.pts), packet.is_keyframe
-            )
+            units = [*by_start_code(bytes(packet))]
+            if packet.is_keyframe and self._in_band:
+                units = [*self.sets.sequence, *self.sets.picture, *units]
+            yield CodedFrame(with_lengths(units), self._frames.pop(packet.pts), packet.is_keyframe)
 
 
 def _opened(

@@ -185,6 +185,11 @@ def _of_record(record: bytes) -> tuple[list[bytes], list[bytes]]:
     return found[0], found[1]
 
 
+def is_set(unit: bytes | memoryview) -> bool:
+    """Whether a unit is a parameter set."""
+    return unit[0] & 31 in (SPS, PPS)
+
+
 @dataclass(frozen=True, slots=True)
 class PacketFacts:
     """What one packet holds: whether it begins with a picture that nothing before is needed for; in-band sets."""
@@ -198,7 +203,7 @@ def packet_facts(units: Iterator[memoryview] | Sequence[bytes]) -> PacketFacts:
     sets: list[bytes] = []
     for unit in units:
         kind = unit[0] & 31
-        if kind in (SPS, PPS):
+        if is_set(unit):
             sets.append(bytes(unit))
         elif kind in _SLICES:
             return PacketFacts(kind == IDR, tuple(sets))

@@ -27,7 +27,7 @@ from lipwright.errors import MediaError
 from lipwright.media.encoder import CodedFrame, Likeness
 from lipwright.media.frames import unpacking_of
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
-from lipwright.media.h264 import PROFILES, ParameterSets, SequenceSet, packet_facts, sequence_set, units_of
+from lipwright.media.h264 import PROFILES, ParameterSets, SequenceSet, is_set, packet_facts, sequence_set, units_of
 from lipwright.media.info import MediaInfo, VideoInfo
 from lipwright.media.nal import LENGTH, with_lengths
 from lipwright.media.timing import packets_of, video_at
@@ -59,6 +59,7 @@ class SourcePackets:
         cut_at: their positions.
         starts: those frames of `cuts` with which a copied stretch may begin.
         delay: by how many frames decoding runs ahead of showing.
+        in_band: packets that are copied as they are hold parameter sets, too.
     """
 
     path: str | os.PathLike[str]
@@ -70,12 +71,13 @@ class SourcePackets:
     cut_at: Sequence[int]
     starts: Sequence[int]
     delay: int
+    in_band: bool
 
     @property
     def likeness(self) -> Likeness:
         """What an encoder has to keep to."""
         main = self.sets.main
-        return Likeness(PROFILES[main.profile], main.level, self.sets.free_number(), min(self.delay, 2))
+        return Likeness(PROFILES[main.profile], main.level, self.sets.free_number(), min(self.delay, 2), self.in_band)
 
     def within(self, first: int, stop: int) -> tuple[int, int] | None:
         """The largest stretch inside frames first..stop-1 whose packets can be copied; None if there is none."""
@@ -151,9 +153,14 @@ class PacketCopier:
 
 
 def _with_lengths(packet: av.Packet[VideoStream], length: int) -> bytes:
-    """The bytes of a packet as they stand in an MP4; the very same if they come from one."""
+    """The bytes of a packet as they stand in an MP4; the very same if they come from one.
+
+    A transport stream repeats the parameter sets before its key frames; in an MP4 their place is the header.
+    """
     data = bytes(packet)
-    return data if length == LENGTH else with_lengths(units_of(data, length))
+    if length == LENGTH:
+        return data
+    return with_lengths(unit for unit in units_of(data, length) if length or not is_set(unit))
 
 
 def source_packets(
@@ -172,8 +179,8 @@ def _looked_through(path: str | os.PathLike[str], info: MediaInfo, limits: Limit
         raise _Refused("A still image has no packets to keep.")
     _check_kind(video)
     frames, before = array("q"), array("q", [0])
-    clean: list[int] = []
-    lead = 0
+    clean: list[tuple[int, bool]] = []
+    in_band, lead = False, 0
     try:
         with open_media(path, AS_VIDEO, limits) as container:
             stream = video_at(container, video.index)
@@ -188,18 +195,21 @@ def _looked_through(path: str | os.PathLike[str], info: MediaInfo, limits: Limit
                     raise _Refused("The parameter sets of the video's H.264 stream change on the way.")
                 if not frames and packet.dts is not None and packet.pts is not None:
                     lead = packet.pts - packet.dts
+                in_band |= bool(facts.sets and sets.length)
                 if facts.clean and packet.is_keyframe:
-                    clean.append(len(frames))
+                    clean.append((len(frames), bool(facts.sets)))
                 frames.append(frame)
                 before.append(before[-1] + packet.size)
     except (MediaError, av.FFmpegError, OSError, ValueError):
         raise _Refused("The packets of the video cannot be read one by one.") from None
     cuts, cut_at = _cuts(frames, video.frames)
     place = dict(zip(cut_at, cuts, strict=True))
-    starts = array("q", (place[at] for at in clean if at in place))
+    # Whoever repeats sets that were in-band (FFmpeg does, on the way to a transport stream) repeats those met last. So
+    # if there are any, every change from one encoder's packets to the other's has to have them.
+    starts = array("q", (place[at] for at, has_sets in clean if at in place and (has_sets or not in_band)))
     meant = bisect_left(video.grid.pts, video.grid.pts[0] + lead * video.clock.scale)
     delay = max(_needed_delay(frames, video.frames), min(meant, video.frames - 1))
-    return SourcePackets(path, video.index, sets, frames, before, cuts, cut_at, starts, delay)
+    return SourcePackets(path, video.index, sets, frames, before, cuts, cut_at, starts, delay, in_band)
 
 
 def _check_kind(video: VideoInfo) -> None:
