@@ -76,8 +76,9 @@ def measured(command: Sequence[str | Path], environment: Mapping[str, str] | Non
 
     def listen() -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            lines.append((time.monotonic() - started, line.rstrip("\n")))
+        with process.stderr:
+            for line in process.stderr:
+                lines.append((time.monotonic() - started, line.rstrip("\n")))
 
     listener = threading.Thread(target=listen, name="stderr", daemon=True)
     listener.start()
