@@ -24,6 +24,8 @@ from lipwright.progress import Progress
 from lipwright.speech.tts import TextToSpeech
 from lipwright.timeline.request import AudioInput, GenerationRequest, TextInput, VisualInput, VisualKind
 
+PHASE = "inputs"
+
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
@@ -73,6 +75,8 @@ def open_inputs(
         ModelFileError: a text cannot be spoken.
     """
     limits = limits or Limits()
+    files = 1 + len(request.audio)
+    progress.advance(PHASE, 0, files, "files")  # at once: a long video takes a while to look through
     video = video_path(request.video)
     info = probe(video, limits)
     if info.video is None:
@@ -83,13 +87,14 @@ def open_inputs(
     warnings = list(info.warnings)
     speech = speech or TextToSpeech()
     for number, given in enumerate(request.audio):
-        progress.check()
+        progress.advance(PHASE, 1 + number, files, "files")
         if isinstance(given, TextInput):
             target = folder / f"speech-{number}.wav"
             sounds[given.ref] = _spoken(given, target, speech, progress, warnings)
         else:
             path = audio_path(given)
             sounds[given.ref] = SoundFile(path, audio_length(path, limits))
+    progress.advance(PHASE, files, files, "files")
     return request, Inputs(video, info, sounds, tuple(warnings), limits)
 
 

@@ -89,7 +89,9 @@ def test_a_segment_is_edited_and_nothing_else_is(stage: Stage) -> None:
     report = QualityReport.read(result.report_path)
     assert report == result.report
     assert (report.frames.asked, report.frames.edited, report.frames.untouched) == (25, 25, 50)
-    assert (report.equality.untouched_frames, report.equality.untouched_differing) == (50, 0)
+    assert report.encoding is not None
+    assert (report.encoding.copied_frames, report.encoding.encoded_frames) == (25, 50)
+    assert (report.equality.untouched_frames, report.equality.untouched_differing) == (25, 0)
     assert (report.equality.edited_frames, report.equality.outside_mask_differing) == (25, 0)
     assert left_behind(stage) == {"out.mp4", "out.report.json"}
     assert threads() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def header(ends: tuple[KeptView, KeptView], stop: int) -> Header:
         job="job",
         first=0,
         stop=stop,
+        readings=stop,
         coded="digest",
         outcome=Outcome(2, ("It failed.",), None),
         performance=Performance(1.5, stop),
@@ -66,21 +68,27 @@ def header(ends: tuple[KeptView, KeptView], stop: int) -> Header:
 def test_readings_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BLOCK", 16)
     drives, before, view = readings(40)
+    beside = replace(before[3], index=40, faces=(), copied=True)  # a copied frame after the last
+    before = [*before[:20], *before[25:], beside]  # and some copied ones in the middle
     ends = KeptView.of(view, [(0, 0, 5, 5)]), KeptView.of(view, [(3, 4, 9, 11)])
     piece = tmp_path / "piece.mp4"
     with ReadingsWriter(readings_beside(piece)) as writer:
         for reading in before:
             writer.add(reading)
         assert list(tmp_path.iterdir()) == []
-        writer.finish(header(ends, 40), ends)
+        about = replace(header(ends, 40), readings=writer.count)
+        writer.finish(about, ends)
     found = PieceReadings(piece)
-    assert found.header == header(ends, 40)
+    assert found.header == about
     after = list(found.readings())
     accounts = [Account(drives), Account(drives)]
     for account, some in zip(accounts, (before, after), strict=True):
         for reading in some:
             account.add(reading)
-    assert accounts[0].finish() == accounts[1].finish()
+    measured = accounts[0].finish(60)
+    assert measured == accounts[1].finish(60)
+    assert measured.frames.output == 60
+    assert measured.equality.untouched_frames + measured.equality.edited_frames == 35
     assert [repr(reading) for reading in after] == [repr(reading) for reading in before]  # a NaN equals nothing
     for place, end in enumerate(ends):
         again = found.end(place)

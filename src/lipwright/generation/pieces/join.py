@@ -112,7 +112,11 @@ def _measured(job: Restored, pieces: Iterable[PieceReadings], progress: Progress
         if reading.index % 250 == 0:
             progress.check()
         account.add(reading)
-    return account.finish(job.kept.frames)
+    measured = account.finish(job.kept.frames)
+    looked_at = measured.equality.untouched_frames + measured.equality.edited_frames
+    if looked_at + job.stretches.copied_frames != job.kept.frames:
+        raise RenderError("The readings of the pieces are not those of all frames that were rendered.")
+    return measured
 
 
 def _readings(pieces: Iterable[PieceReadings]) -> Iterator[FrameReading]:

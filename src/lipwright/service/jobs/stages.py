@@ -125,7 +125,7 @@ def prepare(task: Task, listener: Listener) -> Task:
     lasting = prepared.encoded * prepared.frame_duration
     pieces = prepared.pieces(seconds if lasting >= 2 * seconds else lasting or seconds)
     told: Task = {
-        "frames": prepared.frames,
+        "frames": prepared.encoded,
         "files": list(prepared.files),
         "spoken": dict(prepared.spoken),
         "pieces": list(pieces) if len(pieces) > 1 else [],
