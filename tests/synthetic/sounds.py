@@ -38,6 +38,16 @@ def speech(rate: int, layout: str, seconds: float, seed: int = 0) -> Samples:
     return _spread(0.15 * buzz * syllables + 0.03 * hiss, rate, layout)
 
 
+def rustle(rate: int, layout: str, seconds: float, seed: int = 0) -> Samples:
+    """Steady noise that swells at the beginning and fades at the end, without any attack: (n, channels) float32."""
+    count = round(rate * seconds) // 1024 * 1024
+    noise = np.convolve(np.random.default_rng(seed).standard_normal(count), np.hanning(8) / 4, "same")
+    time = np.arange(count) / rate
+    swell = np.clip(2 * np.minimum(time, time[-1] - time) - 0.1, 0, 1) ** 2
+    channels = av.AudioLayout(layout).nb_channels
+    return np.stack([0.1 * noise * swell * (1 - 0.2 * c) for c in range(channels)], -1).astype(np.float32)
+
+
 def make_aac(path: Path, samples: Samples, rate: int, bit_rate: int, **options: str) -> Path:
     """Write (n, channels) as FFmpeg's AAC; the container is told by the suffix.
 
@@ -56,6 +66,50 @@ def make_aac(path: Path, samples: Samples, rate: int, bit_rate: int, **options: 
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
     return path
+
+
+def make_sine_aac(path: Path, samples: Samples, rate: int, bit_rate: int) -> Path:
+    """Like `make_aac`, but with sine windows throughout, as some encoders write it; `samples` must have no attacks.
+
+    FFmpeg's encoder has only Kaiser-Bessel windows for steady sound. It is given sound whose folds with those are what
+    the folds of `samples` with sine windows would be, and then the bit that tells the shape is changed in each packet.
+    """
+    half = np.arange(1024)
+    kaiser = np.cumsum(np.i0(4 * np.pi * np.sqrt(1 - (2 * np.arange(1025) / 1024 - 1) ** 2)))
+    own, sine = np.sqrt(kaiser[:-1] / kaiser[-1])[:, None], np.sin(np.pi / 2048 * (half + 0.5))[:, None]
+    changed = np.zeros_like(samples[: len(samples) // 1024 * 1024])
+    for at in range(0, len(changed), 1024):
+        part = samples[at : at + 1024].astype(np.float64)
+        # Every half window is the second of one packet (folded evenly) and the first of the next (oddly).
+        even = sine[::-1] * part + sine * part[::-1]
+        odd = sine * part - sine[::-1] * part[::-1]
+        changed[at : at + 1024] = own[::-1] * even + own * odd
+    plain = make_aac(path.with_suffix(".plain.mp4"), changed, rate, bit_rate)
+    with av.open(str(plain)) as source, av.open(str(path), "w") as container:
+        track = source.streams.audio[0]
+        copied = container.add_stream_from_template(track)
+        for packet in source.demux(track):
+            if packet.size:
+                container.mux(_as_sine(packet, samples.shape[1], copied))
+    plain.unlink()
+    return path
+
+
+def _as_sine(packet: av.Packet, channels: int, stream: av.audio.stream.AudioStream) -> av.Packet:
+    bits = "".join(f"{byte:08b}" for byte in bytes(packet))
+    at = 0
+    while bits[at : at + 3] == "110":  # what FFmpeg puts before its first packet
+        count = int(bits[at + 3 : at + 7], 2)
+        at += 7 + 8 * count if count < 15 else 15 + 8 * (14 + int(bits[at + 7 : at + 15], 2))
+    at += 16 if channels == 1 else 9
+    if bits[at : at + 3] != "001":
+        raise ValueError("The sound has attacks")
+    bits = bits[: at + 2] + "0" + bits[at + 3 :]
+    payload = int(bits, 2).to_bytes(packet.size, "big")
+    changed = av.Packet(payload)
+    changed.stream, changed.time_base = stream, packet.time_base
+    changed.pts, changed.dts, changed.duration, changed.is_keyframe = packet.pts, packet.dts, packet.duration, True
+    return changed
 
 
 def _spread(sound: NDArray[np.float64], rate: int, layout: str) -> Samples:

@@ -109,8 +109,8 @@ def plan_of(ranges: Sequence[Untouched], total: int, index: SoundIndex, rate: in
     if lost:
         seconds = float(Fraction(lost * FRAME, rate))
         reason = (
-            f"{seconds:.1f} s of untouched sound are encoded anew, because they are moved by something else than whole "
-            "AAC packets."
+            f"{seconds:.1f} s of untouched sound are encoded anew, because they are moved against the rest by a time that "
+            f"is no whole number of AAC packets of {1000 * FRAME / rate:.1f} ms."
         )
     return SplicePlan(start, count, tuple(stretches), reason)
 
