@@ -83,7 +83,7 @@ class ServiceConfig(BaseSettings):
     worker_slots: int = Field(default_factory=lambda: max(1, cores() // 2), ge=1)
     """How many generations a worker process runs at once."""
     piece_seconds: float = Field(default=120.0, ge=1)
-    """A generation longer than twice this is rendered in pieces of this length, by any worker that is free."""
+    """What has more than twice this to be encoded is rendered in pieces of this length, by any worker that is free."""
     child_memory: int = Field(default=4 << 30, ge=256 << 20)
     """Memory a render process may use before it is ended."""
     child_threads: int = Field(default_factory=lambda: max(1, cores()), ge=1)
