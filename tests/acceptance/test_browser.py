@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Marked:
     return marked_video(tmp_path_factory.mktemp("marked") / "source.mp4", FRAMES, EVERY)
 
 
-def around(frames: Iterable[int], reach: int = 3) -> list[float]:
+def around(frames: Iterable[int], reach: int = 5) -> list[float]:
     """The middle of every frame near one of `frames`, seconds, in an order that jumps to and fro."""
     near = {n for frame in frames for n in range(frame - reach, frame + reach + 1) if 0 <= n < FRAMES}
     order = sorted(near)
