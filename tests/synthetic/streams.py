@@ -196,3 +196,12 @@ def shortened(path: Path, by: Fraction) -> Path:
     data[where : where + 4] = struct.pack(">I", lasts - int(by * scale))
     path.write_bytes(data)
     return path
+
+
+def oriented(source: Path, target: Path, matrix: tuple[int, ...]) -> Path:
+    """Copy an MP4 and write `matrix` into the header of its first track (the video)."""
+    data = bytearray(source.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    data[at : at + 36] = struct.pack(">9i", *matrix)
+    target.write_bytes(data)
+    return target

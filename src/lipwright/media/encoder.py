@@ -5,27 +5,29 @@ pictures and settings alone. Packets leave with a length before each unit, as th
 of the frame they hold, since when a frame is shown is the business of the track.
 
 To stand between packets of the source, a run is made `Likeness` to it: the same profile, level and order of decoding,
-its parameter sets under a number that the source does not use. x264 runs with a fixed number of threads (its output
-depends on that number, not on their timing). On some processors its slower presets still choose differently for the
-same pictures now and then (seen at small sizes), so equal bytes are not promised.
+its parameter sets under a number that the source does not use, its pictures lying on their side if the source's do.
+x264 runs with a fixed number of threads (its output depends on that number, not on their timing). On some processors
+its slower presets still choose differently for the same pictures now and then (seen at small sizes), so equal bytes are
+not promised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from lipwright.errors import OutputError
 from lipwright.media.encoding import PRESETS, Quality, Scales, VideoTarget, converted, even
-from lipwright.media.frames import frame_of
+from lipwright.media.frames import Turn, frame_of
 from lipwright.media.h264 import ParameterSets
 from lipwright.media.nal import by_start_code, with_lengths
-from lipwright.media.picture import Picture
+from lipwright.media.picture import Picture, as_plane
 from lipwright.media.pixels import PixelLayout
 
 # Fixed, so that the bytes do not depend on the machine.
@@ -51,6 +53,7 @@ class Likeness:
         number: of the parameter sets; one that the source does not use.
         reorder: most frames by which decoding may run ahead of showing.
         in_band: the source has its parameter sets in its packets, too, so a run has to.
+        turn: how players turn the source's pictures, and so those of a run.
     """
 
     profile: str
@@ -58,6 +61,7 @@ class Likeness:
     number: int
     reorder: int
     in_band: bool = False
+    turn: Turn = Turn()  # noqa: RUF009  # frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,13 @@ class VideoEncoder:
         """Open a run for pictures like `video`, encoded in `layout`."""
         self._layout = layout
         self._scales = scales
+        self._turn = like.turn if like is not None else Turn()
         self._in_band = like is not None and like.in_band
         self._start: Fraction | None = None
         self._frames: dict[int, int] = {}
         self._last = -1
-        self._context = _opened(video, layout, scales, quality, like, ceiling)
-        self.sets = ParameterSets.of(self._context.extradata or b"")
+        self._context = _opened(as_stored(video, self._turn), layout, scales, quality, like, ceiling)
+        self.sets = replace(ParameterSets.of(self._context.extradata or b""), turn=self._turn)
         # B-frames that others are predicted from make it two.
         self.delay = (1 if like is not None and like.reorder == 1 else 2) if self._context.has_b_frames else 0
 
@@ -117,7 +122,7 @@ class VideoEncoder:
             raise ValueError(f"Frame time {time} does not come after the frame before")
         self._last = pts
         self._frames[pts] = frame
-        coded = frame_of(converted(picture, self._layout))
+        coded = frame_of(converted(_turned_back(picture, self._turn), self._layout))
         coded.pts, coded.time_base = pts, Fraction(1, self._scales.video)
         yield from self._encoded(coded)
 
@@ -132,6 +137,23 @@ class VideoEncoder:
             if packet.is_keyframe and self._in_band:
                 units = [*self.sets.sequence, *self.sets.picture, *units]
             yield CodedFrame(with_lengths(units), self._frames.pop(packet.pts), packet.is_keyframe)
+
+
+def as_stored(video: VideoTarget, turn: Turn) -> VideoTarget:
+    """How pictures like `video` are stored that players have to turn by `turn`."""
+    if not turn.transpose:
+        return video
+    ratio = 1 / video.sample_aspect_ratio
+    return replace(video, width=video.height, height=video.width, sample_aspect_ratio=ratio)
+
+
+def _turned_back(picture: Picture, turn: Turn) -> Picture:
+    """The picture that `turn` makes `picture` of; no sample changes."""
+    if turn.identity:
+        return picture
+    back = Turn(True, turn.mirror_y, turn.mirror_x) if turn.transpose else turn
+    y, u, v = (as_plane(np.ascontiguousarray(back.apply(plane))) for plane in picture.planes)
+    return Picture((y, u, v), picture.layout, picture.matrix)
 
 
 def _opened(

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lipwright.media.bits import BitReader, payload_of
-from lipwright.media.nal import by_length, by_start_code
+from lipwright.media.frames import Turn
+from lipwright.media.nal import by_length, by_start_code, messages
 
-IDR, SPS, PPS = 5, 7, 8
+IDR, SEI, SPS, PPS = 5, 6, 7, 8
+ORIENTATION = 47  # display orientation, ITU-T H.264 annex D.1.27 and H.265 D.2.17
 _SLICES = frozenset({1, 2, 3, 4, 5})
 _WITH_CHROMA_FORMAT = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _MOST_SETS = 32  # sequence parameter sets are numbered 0..31
@@ -104,16 +106,18 @@ def picture_set_numbers(unit: bytes) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSets:
-    """All parameter sets of a stream.
+    """What the header of a track says about its pictures: all parameter sets of the stream, and how it is stored.
 
     Attributes:
         sequence, picture: the NAL units.
         length: bytes of the length before each unit of a packet; 0 if packets have start codes.
+        turn: how players turn the pictures.
     """
 
     sequence: tuple[bytes, ...]
     picture: tuple[bytes, ...]
     length: int = 4
+    turn: Turn = Turn()  # noqa: RUF009  # frozen
 
     @classmethod
     def of(cls, extradata: bytes) -> ParameterSets:
@@ -192,22 +196,32 @@ def is_set(unit: bytes | memoryview) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PacketFacts:
-    """What one packet holds: whether it begins with a picture that nothing before is needed for; in-band sets."""
+    """What one packet holds.
+
+    Attributes:
+        clean: it begins with a picture that nothing before is needed for.
+        sets: the parameter sets in it.
+        orientation: it tells players to turn the picture.
+    """
 
     clean: bool
     sets: tuple[bytes, ...] = ()
+    orientation: bool = False
 
 
 def packet_facts(units: Iterator[memoryview] | Sequence[bytes]) -> PacketFacts:
     """Look at the units of a packet, no further than the header of its first slice."""
     sets: list[bytes] = []
+    orientation = False
     for unit in units:
         kind = unit[0] & 31
         if is_set(unit):
             sets.append(bytes(unit))
+        elif kind == SEI:
+            orientation |= ORIENTATION in messages(bytes(unit), 1)
         elif kind in _SLICES:
-            return PacketFacts(kind == IDR, tuple(sets))
-    return PacketFacts(False, tuple(sets))
+            return PacketFacts(kind == IDR, tuple(sets), orientation)
+    return PacketFacts(False, tuple(sets), orientation)
 
 
 def units_of(packet: memoryview | bytes, length: int) -> Iterator[memoryview]:

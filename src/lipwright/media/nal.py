@@ -47,3 +47,18 @@ def with_lengths(units: Iterable[bytes | memoryview]) -> bytes:
     for unit in units:
         parts += (len(unit).to_bytes(LENGTH, "big"), unit)
     return b"".join(parts)
+
+
+def messages(unit: bytes, header: int) -> Iterator[int]:
+    """The types of the messages in a unit of supplemental information with a header of `header` bytes (7.3.2.3.1)."""
+    at = header
+    while at + 2 < len(unit):
+        kind = size = 0
+        while at < len(unit) and unit[at] == 255:
+            kind, at = kind + 255, at + 1
+        kind, at = kind + unit[at] if at < len(unit) else kind, at + 1
+        while at < len(unit) and unit[at] == 255:
+            size, at = size + 255, at + 1
+        size, at = size + unit[at] if at < len(unit) else size, at + 1
+        yield kind
+        at += size

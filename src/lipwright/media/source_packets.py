@@ -17,7 +17,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import av
@@ -77,7 +77,14 @@ class SourcePackets:
     def likeness(self) -> Likeness:
         """What an encoder has to keep to."""
         main = self.sets.main
-        return Likeness(PROFILES[main.profile], main.level, self.sets.free_number(), min(self.delay, 2), self.in_band)
+        return Likeness(
+            PROFILES[main.profile],
+            main.level,
+            self.sets.free_number(),
+            min(self.delay, 2),
+            self.in_band,
+            self.sets.turn,
+        )
 
     def within(self, first: int, stop: int) -> tuple[int, int] | None:
         """The largest stretch inside frames first..stop-1 whose packets can be copied; None if there is none."""
@@ -191,6 +198,8 @@ def _looked_through(path: str | os.PathLike[str], info: MediaInfo, limits: Limit
                     continue
                 frame = _frame_of(packet, video)
                 facts = packet_facts(units_of(memoryview(packet), sets.length))
+                if facts.orientation and not video.turn.identity:
+                    raise _Refused("The video says in its pictures, not in its header, how they are turned.")
                 if packet.has_sidedata("new_extradata") or not known.issuperset(facts.sets):
                     raise _Refused("The parameter sets of the video's H.264 stream change on the way.")
                 if not frames and packet.dts is not None and packet.pts is not None:
@@ -218,8 +227,6 @@ def _check_kind(video: VideoInfo) -> None:
         raise _Refused(f"The video is in {video.codec.upper()}, and the output is in H.264.")
     if video.by_order:
         raise _Refused("The video's timestamps are unusable.")
-    if not video.turn.identity:
-        raise _Refused("The video is stored turned, and the output is not.")
     coded = unpacking_of(video.pixel_format)
     if coded.convert is not None or coded.unpack.layout != video.layout.name or coded.note:
         raise _Refused(f"The output cannot hold the video's {video.pixel_format} pictures as they are.")
@@ -243,7 +250,7 @@ def _sets_of(stream: VideoStream, video: VideoInfo) -> ParameterSets:
     depth = (main.luma_depth, main.chroma_depth)
     if depth != (video.layout.depth, video.layout.depth):
         raise _Refused(f"The video's samples have {depth[0]} and {depth[1]} bits.")
-    return sets
+    return replace(sets, turn=video.turn)
 
 
 def _kind(sequence: SequenceSet) -> tuple[int, int, int, bool]:

@@ -18,8 +18,9 @@ from functools import lru_cache
 import av
 from av.video.stream import VideoStream
 
-from lipwright.media.encoder import CodedFrame
+from lipwright.media.encoder import CodedFrame, as_stored
 from lipwright.media.encoding import Scales, VideoTarget, even
+from lipwright.media.frames import Turn
 from lipwright.media.h264 import ParameterSets
 from lipwright.media.mp4 import Mp4File
 from lipwright.media.pixels import PixelLayout
@@ -88,7 +89,7 @@ class VideoTrack:
         self._delay = delay
         self._coded = 0
         with file.guarded():
-            self._stream = _added(file, video, layout, sets, times.scales)
+            self._stream = _added(file, as_stored(video, sets.turn), layout, sets, times.scales)
 
     def add(self, coded: CodedFrame) -> None:
         """Write the next packet in decoding order."""
@@ -125,7 +126,23 @@ def _added(file: Mp4File, video: VideoTarget, layout: PixelLayout, sets: Paramet
     context.colorspace = video.colour.matrix if video.colour.matrix else 2  # 0 means RGB, which these are not
     context.color_range = {True: 2, False: 1, None: 0}[video.colour.full_range]
     stream.time_base = Fraction(1, scales.video)
+    if not sets.turn.identity:
+        stream.set_display_matrix(display_matrix(sets.turn, context.width, context.height))
     return stream
+
+
+def display_matrix(turn: Turn, width: int, height: int) -> tuple[int, ...]:
+    """The matrix of a track's header that makes players turn coded width x height pictures by `turn`.
+
+    It maps (x, y) of a coded picture to (a x + c y + tx, b x + d y + ty), in the order a b u c d v tx ty w; the shift
+    brings the turned picture back to where it lay (ISO/IEC 14496-12 section 8.3.2; 16.16 and 2.30 fixed point).
+    """
+    one = 1 << 16
+    x, y = (-one if turn.mirror_x else one), (-one if turn.mirror_y else one)
+    wide, high = (height, width) if turn.transpose else (width, height)
+    shift = (wide * one if turn.mirror_x else 0, high * one if turn.mirror_y else 0)
+    a, b, c, d = (0, y, x, 0) if turn.transpose else (x, 0, 0, y)
+    return (a, b, 0, c, d, 0, *shift, 1 << 30)
 
 
 @lru_cache(maxsize=1)

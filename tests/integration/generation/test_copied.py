@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import av
@@ -11,12 +12,16 @@ import pytest
 from tests.integration.generation.conftest import SIZE, Stage
 from tests.integration.generation.copies import IDR, asked, checked, made, shown
 from tests.synthetic import Sound, Synthetic, cfr, make_clip, vfr
-from tests.synthetic.streams import decoded, in_a_row, packets, remuxed, shortened
+from tests.synthetic.streams import decoded, in_a_row, oriented, packets, remuxed, shortened
 
+from lipwright.media.frames import Turn
 from lipwright.media.probe import probe
+from lipwright.media.reader import open_reader
+from lipwright.media.track import display_matrix
 
 RATE = Fraction(25)
 FRAMES = 110
+ORIENTATIONS = [Turn(*bits) for bits in product((False, True), repeat=3) if any(bits)]
 CLOSED = "keyint=25:scenecut=0:bframes=3:b-adapt=0:b-pyramid=normal:ref=4"
 
 
@@ -204,3 +209,29 @@ def test_damage_stays_where_it_was(stage: Stage, spoilt: list[int]) -> None:
     pictures = {frame.time: frame.digest for frame in mine}
     assert [pictures[frame.time] for frame in theirs[40:75]] == [frame.digest for frame in theirs[40:75]]
     assert copied.report.frames.damaged == (1 if quiet else 0)
+
+
+@pytest.mark.parametrize("turn", ORIENTATIONS, ids=str)
+def test_a_video_on_its_side_stays_on_it(stage: Stage, turn: Turn) -> None:
+    upright = make_clip(stage.folder / "raw.mp4", clip("keyint=25:bframes=2", sample_aspect_ratio=Fraction(4, 3)))
+    source = oriented(upright, stage.folder / "in.mp4", display_matrix(turn, *SIZE))
+    before = probe(source).video
+    assert before is not None
+    assert before.turn == turn
+    outcome = checked(stage, source, asked(stage, source, [(1.6, 2)]))
+    outcome.holds_all_but((40, 50))
+    after = probe(outcome.result.output).video
+    assert after is not None
+    assert (after.turn, after.width, after.height) == (turn, before.width, before.height)
+    assert (
+        after.sample_aspect_ratio
+        == before.sample_aspect_ratio
+        == (Fraction(3, 4) if turn.transpose else Fraction(4, 3))
+    )
+    # The square is painted into the picture as it is seen.
+    with open_reader(outcome.result.output, probe(outcome.result.output)) as reader:
+        patch = reader.at(45).picture.planes[0][84:96, 34:56].astype(float)
+        untouched = reader.at(45).picture.planes[0][8:40, 90:120].astype(float)
+    assert patch.mean() > 220
+    assert patch.std() < 6
+    assert untouched.mean() < 220
