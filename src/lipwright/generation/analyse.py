@@ -9,6 +9,7 @@ from pathlib import Path
 from lipwright.faces.analysis import FaceAnalysis, analyse
 from lipwright.faces.cache import FaceCache
 from lipwright.faces.store import Store
+from lipwright.generation.memory import steady
 from lipwright.generation.ranges import Range
 from lipwright.generation.threads import one_thread_each
 from lipwright.media.guard import Limits
@@ -28,6 +29,7 @@ def faces_on(
     limits: Limits | None = None,
 ) -> FaceAnalysis:
     """The faces on source frames `ranges` of the video at `path`; what `cache` holds is not looked at again."""
+    steady()
     with one_thread_each(), open_reader(path, info, limits) as reader:
         return analyse(reader, ranges, progress=progress, cache=_entry(cache, path))
 
@@ -43,6 +45,7 @@ def faces_kept(
 ) -> FaceAnalysis:
     """The same, and everything that it is made from is in `store` afterwards."""
     entry = _entry(cache, path)
+    steady()
     with one_thread_each(), open_reader(path, info, limits) as reader:
         if entry is not None:
             analyse(reader, ranges, progress=progress, cache=entry)

@@ -15,7 +15,7 @@ from itertools import tee
 
 from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
-from lipwright.generation.memory import EVERY, give_back
+from lipwright.generation.memory import EVERY, give_back, steady
 from lipwright.generation.mouths import Mouth, Mouths, composed
 from lipwright.generation.ranges import Range
 from lipwright.generation.stopwatch import Stopwatch
@@ -79,6 +79,7 @@ def render(
         return rendered
 
     progress.advance(PHASE, 0, total)
+    steady()
     with ExitStack() as stack:
         stack.enter_context(one_thread_each())
         # Each link closes the one before it; closing the last is enough.
