@@ -15,6 +15,7 @@ frames, none was above 0.5.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Final
 
 import cv2
@@ -42,6 +43,14 @@ _LOWER_LIP: Final = ((17, 14), (84, 87), (314, 317), (181, 88), (405, 402))
 _LEFT_CHEEK: Final = (50, 205, 187, 123, 117, 118, 101, 36)
 _RIGHT_CHEEK: Final = (280, 425, 411, 352, 346, 347, 330, 266)
 
+# The same, cheeks first, as the places of all points in one array.
+_LIPS: Final = (np.array(_UPPER_LIP), np.array(_LOWER_LIP))
+_SKIN: Final = np.array([point for spot in (_LEFT_CHEEK, _RIGHT_CHEEK, *_SKIN_SPOTS) for point in spot])
+_ENDS: Final = tuple(
+    accumulate(len(spot) for spot in (_LEFT_CHEEK, _RIGHT_CHEEK, *_SKIN_SPOTS, _UPPER_LIP, _LOWER_LIP))
+)
+_SPANS: Final = tuple(zip((0, *_ENDS[:-1]), _ENDS, strict=True))
+
 # Ordinary spread of L, a, b (CIE, L of 100): what speech and expression do to a spot. Lips vary more: teeth, tongue.
 _SPREAD: Final = np.array([(9.0, 4.5, 5.5)] * 7 + [(12.0, 6.5, 7.0)] * 2)
 _MOST_SPREAD: Final = 1.7
@@ -60,20 +69,25 @@ def mouth_features(crop: U8, local: F32) -> F32:
     """
     soft = cv2.blur(crop, (5, 5))
     limit = np.array([crop.shape[1] - 1, crop.shape[0] - 1], np.float32)
-
-    def colour(points: NDArray[np.floating]) -> F32:
-        at = np.clip(np.round(points - 0.5), 0, limit).astype(np.int64)
-        lab = cv2.cvtColor(soft[at[:, 1], at[:, 0]][None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
-        lab[:, 0] *= np.float32(100 / 255)
-        return np.asarray(np.median(lab, axis=0), np.float32)
-
     xy = local[:, :2]
-    left, right = colour(xy[list(_LEFT_CHEEK)]), colour(xy[list(_RIGHT_CHEEK)])
+    lips = [xy[lip].mean(axis=1) for lip in _LIPS]
+    # All spots are looked up and converted at once: one by one, the calls were most of the work.
+    points = np.concatenate([xy[_SKIN], *lips])
+    at = np.clip(np.round(points - 0.5), 0, limit).astype(np.int64)
+    lab = cv2.cvtColor(soft[at[:, 1], at[:, 0]][None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
+    lab[:, 0] *= np.float32(100 / 255)
+    left, right, *spots = (_median(lab[start:stop]) for start, stop in _SPANS)
     cheeks: dict[str, F32] = {"left": left, "right": right, "both": np.asarray((left + right) / 2, np.float32)}
-    spots = [xy[list(spot)] for spot in _SKIN_SPOTS]
-    spots += [xy[np.array(lip)].mean(axis=1) for lip in (_UPPER_LIP, _LOWER_LIP)]
-    values = [np.subtract(colour(spot), cheeks[side]) for spot, side in zip(spots, _SIDES, strict=True)]
+    values = [np.subtract(spot, cheeks[side]) for spot, side in zip(spots, _SIDES, strict=True)]
     return np.concatenate(values).astype(np.float32)
+
+
+def _median(colours: F32) -> F32:
+    """The (3,) median of (k, 3) colours, each component by itself."""
+    ordered, middle = np.sort(colours, axis=0), len(colours) // 2
+    if len(colours) % 2:
+        return np.asarray(ordered[middle], np.float32)
+    return np.asarray((ordered[middle - 1] + ordered[middle]) / 2, np.float32)
 
 
 def covered(rows: Rows) -> F32:

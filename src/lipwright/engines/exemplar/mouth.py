@@ -76,7 +76,10 @@ def bring(
     x, y = (np.where(under, fields[..., 2 + axis], fields[..., axis]) for axis in (0, 1))
     x += np.arange(width, dtype=np.float32)
     y += np.arange(height, dtype=np.float32)[:, None]
-    lips = resample(exemplar.yuv, x, y)
+    # Floats are resampled twice as fast as bytes; what came from bytes is rounded to them again.
+    source = exemplar.yuv.astype(np.float32, copy=False)
+    levels = exemplar.yuv.dtype == np.uint8
+    lips = _rounded(resample(source, x, y), levels)
     if hole is None:
         return Mouth(lips)
     # What is carried on from the edge of what is shown comes from around the hole.
@@ -87,9 +90,18 @@ def bring(
     y = np.add(field[..., 1], np.arange(wider[1], wider[3])[:, None], dtype=np.float32)
     mask, (left, top) = inside_mask(exemplar)
     shown = cv2.remap(mask, x - left, y - top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    filled, believed = _spread(resample(exemplar.yuv, x, y), np.asarray(shown, np.float32), sigma)
+    inside = _rounded(resample(source, x, y), levels)
+    filled, believed = _spread(inside, np.asarray(shown, np.float32), sigma)
     part = of((hole[0] - wider[0], hole[1] - wider[1], hole[2] - wider[0], hole[3] - wider[1]))
     return Mouth(lips, filled[part], believed[part])
+
+
+def _rounded(yuv: F32, levels: bool) -> F32:
+    """`yuv`, in place, rounded to whole levels of 8 bits if asked for."""
+    if levels:
+        np.rint(yuv, out=yuv)
+        np.clip(yuv, 0.0, 255.0, out=yuv)
+    return yuv
 
 
 def _spread(inside: F32, shown: F32, sigma: float) -> tuple[F32, F32]:
