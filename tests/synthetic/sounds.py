@@ -68,6 +68,21 @@ def make_aac(path: Path, samples: Samples, rate: int, bit_rate: int, **options: 
     return path
 
 
+def repeated(path: Path, source: Path, times: int) -> Path:
+    """Write the sound packets of `source` again and again: long sound that costs little to make."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as output:
+        track = container.streams.audio[0]
+        copied = output.add_stream_from_template(track)
+        payloads = [bytes(packet) for packet in container.demux(track) if packet.size]
+        for number in range(times * len(payloads)):
+            packet = av.Packet(payloads[number % len(payloads)])
+            packet.stream, packet.time_base = copied, Fraction(1, track.codec_context.sample_rate)
+            packet.pts = packet.dts = (number - 1) * 1024
+            packet.duration, packet.is_keyframe = 1024, True
+            output.mux(packet)
+    return path
+
+
 def make_sine_aac(path: Path, samples: Samples, rate: int, bit_rate: int) -> Path:
     """Like `make_aac`, but with sine windows throughout, as some encoders write it; `samples` must have no attacks.
 

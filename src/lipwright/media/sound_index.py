@@ -41,7 +41,7 @@ class SoundIndex:
     Attributes:
         stream: index of the stream in the container.
         pts: raw timestamps, rising.
-        positions: (n,) int64, the sample that the 1024 samples of each packet start with; sample 0 is the first heard.
+        positions: (n,) int64, rising: the sample that the 1024 of each packet start with; 0 is the first heard.
         windows: a `media.aac.window_code` for each packet.
         config: what the stream is.
         wrapped: each packet has an ADTS header before its sound.
@@ -65,7 +65,7 @@ class SoundIndex:
     def entry(self, sample: int) -> Entry | None:
         """Where to begin decoding to get `sample` soon; None if that is the beginning, or not possible."""
         number = int(np.searchsorted(self.positions, sample, "right")) - 1
-        if not self.enterable or number < _AFTER or not (np.diff(self.positions) > 0).all():
+        if not self.enterable or number < _AFTER:
             return None
         return Entry(self.pts[number - _BEFORE], self.pts[number], int(self.positions[number]), self.origin)
 
@@ -123,6 +123,8 @@ def index_sound(
             raise Unplaced("the timestamps of its packets do not rise")
         per_tick = track.time_base * context.sample_rate
         positions = _positions(ticks, lead, lead_samples, lead_pts, per_tick, round(HOLE * context.sample_rate))
+        if (np.diff(positions) <= 0).any():
+            raise Unplaced("its packets overlap")
         count = int(positions[-1]) + FRAME
         declared = declared_length(container, track)
         # Only MP4 tells how many samples of the last packet are meant.

@@ -31,7 +31,7 @@ from lipwright.media.sound_index import SoundIndex, only
 from lipwright.media.splice_plan import SplicePlan, Stretch
 from lipwright.media.timing import packets_of
 
-_SETTLE = 8  # packets of a fresh encoder that are thrown away
+_SETTLE = 14  # packets of a fresh encoder that are thrown away; its errors are as small as ever after about 12
 _CHOICE = 6  # places to take over at that fit as far as the source goes, before it is known where ours do
 _SEARCH = 48  # packets among which they are looked for, about a second
 _TRIES = 4 * _SEARCH  # places that may be tried to go over to a stretch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.synthetic import Sound, cfr, make_clip, make_wav
-from tests.synthetic.sounds import make_aac, make_sine_aac, music, rustle, speech
+from tests.synthetic.sounds import make_aac, make_sine_aac, music, repeated, rustle, speech
 
 from lipwright.errors import MediaError
 from lipwright.media.audio import Samples, decode_audio
@@ -483,3 +484,32 @@ def test_a_file_that_changes_meanwhile_is_an_error(tmp_path: Path) -> None:
     sound.close()
     file.abort()
     mix.close()
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipwright.media.mix._WINDOW", 1)
+    some, other = make_aac(tmp_path / "some.mp4", music(48000, "stereo", 4), 48000, 128_000), voice(tmp_path)
+
+    def peak(times: int) -> int:
+        source = repeated(tmp_path / "in.mp4", some, times)
+        info = probe(source)
+        seconds = 4 * times
+        spans = [
+            SoundSpan(span(0, 2), Original(Fraction(0))),
+            SoundSpan(span(2, 3), Speech("a", Fraction(0))),
+            SoundSpan(span(3, seconds - 2), Original(Fraction(3))),
+            SoundSpan(span(seconds - 2, seconds - 1), Speech("a", Fraction(0))),
+            SoundSpan(span(seconds - 1, seconds), Original(Fraction(seconds - 1))),
+        ]
+        mix = SoundMix(spans, Fraction(seconds), AudioTarget(48000, "stereo", 2), {"a": other}, (source, info))
+        tracemalloc.start()
+        try:
+            sound = write(tmp_path / "o.mp4", mix, source, info, Fraction(seconds))
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert sound.copied_seconds > seconds - 4
+        return most
+
+    # 17 bytes for each packet, and what making arrays of them takes for a moment.
+    assert peak(40) < peak(10) + 30 * 188 * 150

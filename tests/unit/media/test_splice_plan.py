@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from lipwright.media.aac import FOREIGN, FRAME, AacConfig
+from lipwright.media.aac import FOREIGN, FRAME, UNKNOWN, AacConfig
 from lipwright.media.encoding import AudioTarget
 from lipwright.media.info import AudioInfo
 from lipwright.media.mix import Untouched
@@ -102,13 +103,29 @@ def test_holes_and_foreign_packets_part_a_stretch() -> None:
     total = 990 * FRAME
     whole = [Untouched(0, total, 0)]
     plan = plan_of(whole, total, index(foreign=(300, 301)), RATE)
-    assert [(part.first, part.stop) for part in plan.stretches] == [(0, 300), (302, 990 + 1)]
+    assert [(part.first, part.stop) for part in plan.stretches] == [(0, 299), (302, 991)]
     plan = plan_of(whole, total, index(holes={300: 3 * FRAME}), RATE)
     assert [(part.first, part.stop, part.offset) for part in plan.stretches] == [(0, 300, 0), (303, 991, -3)]
     plan = plan_of(whole, total, index(holes={300: 3000}), RATE)
     (part,) = plan.stretches
     assert (part.first + part.offset, plan.pts(part.first)) == (300, 299 * FRAME + 3000)
     assert plan.reason is not None
+
+
+def test_a_stretch_is_left_where_the_windows_are_known() -> None:
+    total = 900 * FRAME
+    ranges = [Untouched(0, 400 * FRAME, 0), Untouched(500 * FRAME, total, 0)]
+    windows = bytearray(1000)
+    windows[380:] = bytes([UNKNOWN]) * 620
+    plan = plan_of(ranges, total, replace(index(), windows=bytes(windows)), RATE)
+    # The last one goes on to the end; whether there is a way into it is found out on the way.
+    assert [(part.first, part.stop) for part in plan.stretches] == [(0, 379), (501, 901)]
+    assert plan.reason is None
+    windows[30:] = bytes([UNKNOWN]) * 970
+    plan = plan_of(ranges, total, replace(index(), windows=bytes(windows)), RATE)
+    assert [(part.first, part.stop) for part in plan.stretches] == [(501, 901)]
+    assert plan.reason is not None
+    assert "windows" in plan.reason
 
 
 def test_short_stretches_are_not_worth_it() -> None:
