@@ -91,8 +91,7 @@ class SplicedSound:
         self.close()
 
     def close(self) -> None:
-        """Close the source; harmless after `finish`."""
-        self._splice = None
+        """Close the source, which `finish` does too; for outputs that are given up."""
         self._stack.close()
 
     def _troubles(self) -> str | None:
