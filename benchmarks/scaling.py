@@ -39,13 +39,15 @@ class Series:
     """One thing that is varied.
 
     Attributes:
-        across: what it is, with its unit.
+        across: what the axis counts.
+        each: one of it.
         flat: the cost should hardly grow with it.
-        orders: gives the place on the axis and the order of each measurement.
+        order: gives the place on the axis, and the order, of a value.
     """
 
     title: str
     across: str
+    each: str
     flat: bool
     values: Sequence[int]
     order: Callable[[Shop, int], tuple[float, Order]]
@@ -113,12 +115,14 @@ def by_faces(shop: Shop, count: int) -> tuple[float, Order]:
 
 SERIES = {
     "length": Series(
-        "Length of the video", "minutes, of which 3 s are edited", True, (1, 5, 10, 20, 40, 60), by_length
+        "Length of the video", "minutes, of which 3 s are edited", "minute", True, (1, 5, 10, 20, 40, 60), by_length
     ),
-    "edited": Series("Edited seconds", "edited seconds of 10 minutes", False, (1, 5, 10, 20, 40, 60), by_edited),
-    "size": Series("Resolution", "megapixels (480p to 4K), 3 s edited", False, range(len(SIZES)), by_size),
-    "segments": Series("Segments", "segments, together 20 s", True, (1, 5, 20, 100, 250, 500), by_segments),
-    "faces": Series("Faces", "faces that speak, 3 s", False, (1, 2, 3, 4, 5, 6), by_faces),
+    "edited": Series(
+        "Edited seconds", "edited seconds of 10 minutes", "edited second", False, (1, 5, 10, 20, 40, 60), by_edited
+    ),
+    "size": Series("Resolution", "megapixels (480p to 4K), 3 s edited", "megapixel", False, range(len(SIZES)), by_size),
+    "segments": Series("Segments", "segments, together 20 s", "segment", True, (1, 5, 20, 100, 250, 500), by_segments),
+    "faces": Series("Faces", "faces that speak, 3 s", "speaking face", False, (1, 2, 3, 4, 5, 6), by_faces),
 }
 
 
@@ -137,14 +141,14 @@ def measure(series: Series, shop: Shop, quick: bool) -> Iterator[tuple[float, Ru
         yield at, made
 
 
-def statement(series: Series, points: Sequence[tuple[float, float]]) -> str:
+def statement(series: Series, points: Sequence[tuple[float, float]], unit: str) -> str:
     """How linear or how flat, as a sentence."""
     intercept, slope, linear = fit(points)
     off = max(abs(y - intercept - slope * x) / y for x, y in points)
     (first, least), (last, most) = points[0], points[-1]
     said = (
-        f"{series.title}: {intercept:.2f} s + {slope:.3g} s for each ({series.across}); R² {linear:.3f}, "
-        f"the line is off by {100 * off:.0f} % at most"
+        f"{series.title}: {intercept:.1f} {unit} and {slope:.3g} more for each {series.each} (R² {linear:.3f}, "
+        f"the line is off by {100 * off:.0f} % at most)"
     )
     if series.flat:
         said += f"; {last / first:g} times as many take {most / least:.2f} times as long"
@@ -182,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
             "intercept": intercept,
             "slope": slope,
             "r_squared": linear,
-            "statement": statement(series, points),
+            "statement": statement(series, points, _unit(chosen.cpu)),
             "runs": [{"at": at, **made.as_json()} for at, made in runs],
         }
         panels.append(Panel(series.title, series.across, _unit(chosen.cpu), points, (intercept, slope)))
