@@ -19,17 +19,24 @@ import av.logging
 
 @dataclass(frozen=True)
 class Taken:
-    """A packet of a video stream: its bytes; when it is shown and decoded, in seconds; key frame by the container."""
+    """A packet of a video stream in H.264 or HEVC.
+
+    Attributes:
+        data, codec: its bytes, and what they are in.
+        pts, dts: when it is shown and decoded, in seconds.
+        key, discarded: what the container says: decoding may begin with it; it is not shown.
+    """
 
     data: bytes
     pts: Fraction
     dts: Fraction
     key: bool
     discarded: bool
+    codec: str
 
     @property
     def units(self) -> tuple[bytes, ...]:
-        """The units (of H.264 or HEVC) in it, told apart by lengths of four bytes or else by start codes."""
+        """The units in it, told apart by lengths of four bytes or else by start codes."""
         units, at = [], 0
         while at < len(self.data):
             end = at + 4 + int.from_bytes(self.data[at : at + 4], "big")
@@ -41,17 +48,28 @@ class Taken:
 
     @property
     def kinds(self) -> list[int]:
-        """The kinds of its H.264 units."""
-        return [unit[0] & 31 for unit in self.units]
+        """The kinds of its units."""
+        return [unit[0] >> 1 & 63 if self.codec == "hevc" else unit[0] & 31 for unit in self.units]
+
+    @property
+    def idr(self) -> bool:
+        """Whether nothing before it is needed from it on."""
+        return bool(set(self.kinds) & ({19, 20} if self.codec == "hevc" else {5}))
+
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """Its units without parameter sets."""
+        sets = (32, 33, 34) if self.codec == "hevc" else (7, 8)
+        return tuple(unit for unit, kind in zip(self.units, self.kinds, strict=True) if kind not in sets)
 
 
 def packets(path: Path) -> list[Taken]:
     """The video packets of a file in decoding order."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        base = stream.time_base or Fraction(1)
+        base, codec = stream.time_base or Fraction(1), stream.codec_context.name
         return [
-            Taken(bytes(p), (p.pts or 0) * base, (p.dts or 0) * base, p.is_keyframe, p.is_discard)
+            Taken(bytes(p), (p.pts or 0) * base, (p.dts or 0) * base, p.is_keyframe, p.is_discard, codec)
             for p in container.demux(stream)
             if p.size
         ]

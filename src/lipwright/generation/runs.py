@@ -9,8 +9,8 @@ from lipwright.errors import OutputError
 from lipwright.generation.stretches import Stretch, Stretches
 from lipwright.media.encoder import CodedFrame, VideoEncoder
 from lipwright.media.encoding import Quality, Scales, VideoTarget
-from lipwright.media.h264 import ParameterSets
 from lipwright.media.picture import Picture
+from lipwright.media.stream_sets import StreamSets
 from lipwright.timeline.edl import OutputFrame
 
 
@@ -36,7 +36,7 @@ class Runs:
         self._like = stretches.packets.likeness if stretches.packets is not None else None
         self._run: Stretch | None = None
         model = self._opened(None)
-        self.sets: ParameterSets = model.sets
+        self.sets: StreamSets = model.sets
         self.delay: int = model.delay
         self._encoder = model
 

@@ -19,7 +19,7 @@ from math import ceil
 from lipwright.errors import RenderError
 from lipwright.generation.inputs import Inputs
 from lipwright.generation.ranges import Range
-from lipwright.media.encoder import Ceiling
+from lipwright.media.encoders import Ceiling
 from lipwright.media.encoding import encoding_of
 from lipwright.media.pixels import PixelLayout
 from lipwright.media.source_packets import SourcePackets, Uncopyable, source_packets

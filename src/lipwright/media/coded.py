@@ -18,7 +18,7 @@ import av
 from lipwright.errors import MediaError, RenderError
 from lipwright.media.encoder import CodedFrame
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
-from lipwright.media.h264 import ParameterSets
+from lipwright.media.stream_sets import StreamSets
 from lipwright.media.track import FrameTimes
 
 # Pieces are as long as whoever made them wanted; the sources were held to the limits.
@@ -40,11 +40,11 @@ class CodedPiece:
     time_base: Fraction
     record: bytes
 
-    def check(self, sets: ParameterSets, times: FrameTimes, frames: Sequence[int]) -> None:
+    def check(self, sets: StreamSets, times: FrameTimes, frames: Sequence[int]) -> None:
         """Raise `RenderError` unless this piece holds output frames `frames`, encoded with `sets`."""
         if self.record != sets.record():
             raise RenderError(
-                f"The piece {self.path.name!r} cannot be joined: it was encoded with different settings (its H.264 "
+                f"The piece {self.path.name!r} cannot be joined: it was encoded with different settings (its "
                 "parameter sets differ)."
             )
         per_tick = self.time_base * times.scales.video

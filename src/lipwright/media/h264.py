@@ -1,22 +1,20 @@
 """What has to be known of an H.264 stream before its packets are mixed with those of another encoder.
 
-A decoder finds the settings of a picture by number: a slice names a picture parameter set, that names a sequence
-parameter set. Two encoders' packets live in one MP4 track if their sets have different numbers and all stand in the
-track's one configuration record, so that no packet has to be altered and strict players, which want the sets there
-(`avc1`, ISO/IEC 14496-15 section 5.4.2.1), take the file. x264 can be told which number to use.
+Sequence and picture parameter sets, read as far as is needed; x264 can be told which number to give to its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from lipwright.media.bits import BitReader, payload_of
-from lipwright.media.frames import Turn
-from lipwright.media.nal import by_length, by_start_code, messages
+from lipwright.media.nal import by_start_code, messages
+from lipwright.media.stream_sets import PacketFacts, StreamSets
 
 IDR, SEI, SPS, PPS = 5, 6, 7, 8
-ORIENTATION = 47  # display orientation, ITU-T H.264 annex D.1.27 and H.265 D.2.17
+ORIENTATION = 47  # display orientation, annex D.1.27
 _SLICES = frozenset({1, 2, 3, 4, 5})
 _WITH_CHROMA_FORMAT = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _MOST_SETS = 32  # sequence parameter sets are numbered 0..31
@@ -105,19 +103,11 @@ def picture_set_numbers(unit: bytes) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterSets:
-    """What the header of a track says about its pictures: all parameter sets of the stream, and how it is stored.
+class ParameterSets(StreamSets):
+    """The parameter sets of an H.264 stream."""
 
-    Attributes:
-        sequence, picture: the NAL units.
-        length: bytes of the length before each unit of a packet; 0 if packets have start codes.
-        turn: how players turn the pictures.
-    """
-
-    sequence: tuple[bytes, ...]
-    picture: tuple[bytes, ...]
-    length: int = 4
-    turn: Turn = Turn()  # noqa: RUF009  # frozen
+    codec: ClassVar[str] = "h264"
+    tag: ClassVar[str] = "avc1"
 
     @classmethod
     def of(cls, extradata: bytes) -> ParameterSets:
@@ -137,6 +127,10 @@ class ParameterSets:
         return cls(tuple(sequence), tuple(picture), length)
 
     @property
+    def units(self) -> tuple[bytes, ...]:
+        return self.sequence + self.picture
+
+    @property
     def main(self) -> SequenceSet:
         """The first sequence parameter set."""
         return sequence_set(self.sequence[0])
@@ -150,7 +144,7 @@ class ParameterSets:
                 return number
         raise ValueError("The stream uses every number of a parameter set")
 
-    def __add__(self, other: ParameterSets) -> ParameterSets:
+    def __add__(self, other: StreamSets) -> ParameterSets:
         return replace(self, sequence=self.sequence + other.sequence, picture=self.picture + other.picture)
 
     def record(self) -> bytes:
@@ -167,6 +161,24 @@ class ParameterSets:
         if first.profile in _WITH_CHROMA_FORMAT:
             out += bytes([0xFC | first.chroma, 0xF8 | (first.luma_depth - 8), 0xF8 | (first.chroma_depth - 8), 0])
         return out
+
+    @staticmethod
+    def is_set(unit: bytes | memoryview) -> bool:
+        return unit[0] & 31 in (SPS, PPS)
+
+    @staticmethod
+    def facts(units: Iterable[bytes | memoryview]) -> PacketFacts:
+        sets: list[bytes] = []
+        orientation = False
+        for unit in units:
+            kind = unit[0] & 31
+            if ParameterSets.is_set(unit):
+                sets.append(bytes(unit))
+            elif kind == SEI:
+                orientation |= ORIENTATION in messages(bytes(unit), 1)
+            elif kind in _SLICES:
+                return PacketFacts(kind == IDR, tuple(sets), orientation)
+        return PacketFacts(False, tuple(sets), orientation)
 
 
 def _of_record(record: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -187,46 +199,3 @@ def _of_record(record: bytes) -> tuple[list[bytes], list[bytes]]:
             at += 2 + length
         found.append(units)
     return found[0], found[1]
-
-
-def is_set(unit: bytes | memoryview) -> bool:
-    """Whether a unit is a parameter set."""
-    return unit[0] & 31 in (SPS, PPS)
-
-
-@dataclass(frozen=True, slots=True)
-class PacketFacts:
-    """What one packet holds.
-
-    Attributes:
-        clean: it begins with a picture that nothing before is needed for.
-        sets: the parameter sets in it.
-        orientation: it tells players to turn the picture.
-    """
-
-    clean: bool
-    sets: tuple[bytes, ...] = ()
-    orientation: bool = False
-
-
-def packet_facts(units: Iterator[memoryview] | Sequence[bytes]) -> PacketFacts:
-    """Look at the units of a packet, no further than the header of its first slice."""
-    sets: list[bytes] = []
-    orientation = False
-    for unit in units:
-        kind = unit[0] & 31
-        if is_set(unit):
-            sets.append(bytes(unit))
-        elif kind == SEI:
-            orientation |= ORIENTATION in messages(bytes(unit), 1)
-        elif kind in _SLICES:
-            return PacketFacts(kind == IDR, tuple(sets), orientation)
-    return PacketFacts(False, tuple(sets), orientation)
-
-
-def units_of(packet: memoryview | bytes, length: int) -> Iterator[memoryview]:
-    """The units of a packet whose units have lengths of `length` bytes, or start codes if that is 0."""
-    if length:
-        yield from by_length(packet, length)
-    else:
-        yield from (memoryview(unit) for unit in by_start_code(bytes(packet)))

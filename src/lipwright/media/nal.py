@@ -41,6 +41,14 @@ def by_start_code(data: bytes) -> Iterator[bytes]:
             yield unit
 
 
+def units_of(packet: memoryview | bytes, length: int) -> Iterator[memoryview]:
+    """The units of a packet whose units have lengths of `length` bytes, or start codes if that is 0."""
+    if length:
+        yield from by_length(packet, length)
+    else:
+        yield from (memoryview(unit) for unit in by_start_code(bytes(packet)))
+
+
 def with_lengths(units: Iterable[bytes | memoryview]) -> bytes:
     """The units as a packet with a length before each."""
     parts: list[bytes | memoryview] = []

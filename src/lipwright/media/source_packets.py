@@ -3,8 +3,9 @@
 One pass over the file gives, for every packet in decoding order, which frame it holds. A cut before packet n is clean
 if the first n packets hold just the first n frames: then nothing behind it is shown before it, and nothing before it is
 shown later. A copied stretch may end at any clean cut, since what is encoded after it begins anew; it may begin only at
-a clean cut where the packet is an IDR picture, since any other picture that a file calls a key frame (the recovery
-point of an open group) may be followed by pictures that refer to what was before it.
+a clean cut where the packet is an IDR picture (or HEVC's BLA), since any other picture that a file calls a key frame
+(the recovery point of an open group, HEVC's CRA) may be followed by pictures that refer to what was before it, and
+counts on from it.
 
 Where the packets of a file cannot stand beside those of our encoder, `Uncopyable` says why in a sentence; then the
 output is encoded as a whole, which is always possible.
@@ -17,19 +18,21 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import av
 from av.video.stream import VideoStream
 
 from lipwright.errors import MediaError
-from lipwright.media.encoder import CodedFrame, Likeness
-from lipwright.media.frames import unpacking_of
+from lipwright.media.encoder import CodedFrame
+from lipwright.media.encoders import Likeness
 from lipwright.media.guard import AS_VIDEO, Limits, open_media
-from lipwright.media.h264 import PROFILES, ParameterSets, SequenceSet, is_set, packet_facts, sequence_set, units_of
+from lipwright.media.hevc import light_of
 from lipwright.media.info import MediaInfo, VideoInfo
-from lipwright.media.nal import LENGTH, with_lengths
+from lipwright.media.likeness import NAMES, Refused, check_kind, likeness, sets_of
+from lipwright.media.nal import LENGTH, units_of, with_lengths
+from lipwright.media.stream_sets import StreamSets
 from lipwright.media.timing import packets_of, video_at
 
 
@@ -38,10 +41,6 @@ class Uncopyable:
     """The packets of a source cannot be kept: why, as a sentence."""
 
     reason: str
-
-
-class _Refused(Exception):
-    """Ends the look at a source; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,12 @@ class SourcePackets:
         starts: those frames of `cuts` with which a copied stretch may begin.
         delay: by how many frames decoding runs ahead of showing.
         in_band: packets that are copied as they are hold parameter sets, too.
+        light: units on light and colour that stand before its key frames (HEVC).
     """
 
     path: str | os.PathLike[str]
     stream: int
-    sets: ParameterSets
+    sets: StreamSets
     frames: Sequence[int]
     bytes_before: Sequence[int]
     cuts: Sequence[int]
@@ -72,19 +72,12 @@ class SourcePackets:
     starts: Sequence[int]
     delay: int
     in_band: bool
+    light: tuple[bytes, ...] = ()
 
     @property
     def likeness(self) -> Likeness:
         """What an encoder has to keep to."""
-        main = self.sets.main
-        return Likeness(
-            PROFILES[main.profile],
-            main.level,
-            self.sets.free_number(),
-            min(self.delay, 2),
-            self.in_band,
-            self.sets.turn,
-        )
+        return likeness(self.sets, self.delay, in_band=self.in_band, light=self.light)
 
     def within(self, first: int, stop: int) -> tuple[int, int] | None:
         """The largest stretch inside frames first..stop-1 whose packets can be copied; None if there is none."""
@@ -142,7 +135,7 @@ class PacketCopier:
                 frame = packets.frames[at]
                 if packet.size != packets.bytes_before[at + 1] - packets.bytes_before[at]:
                     break
-                yield CodedFrame(_with_lengths(packet, packets.sets.length), frame, packet.is_keyframe)
+                yield CodedFrame(_with_lengths(packet, packets.sets), frame, packet.is_keyframe)
             if at + 1 == end:
                 return
         raise MediaError("The video has changed while it was being worked on.")
@@ -159,15 +152,15 @@ class PacketCopier:
         self._stack.close()
 
 
-def _with_lengths(packet: av.Packet[VideoStream], length: int) -> bytes:
+def _with_lengths(packet: av.Packet[VideoStream], sets: StreamSets) -> bytes:
     """The bytes of a packet as they stand in an MP4; the very same if they come from one.
 
     A transport stream repeats the parameter sets before its key frames; in an MP4 their place is the header.
     """
     data = bytes(packet)
-    if length == LENGTH:
+    if sets.length == LENGTH:
         return data
-    return with_lengths(unit for unit in units_of(data, length) if length or not is_set(unit))
+    return with_lengths(unit for unit in units_of(data, sets.length) if sets.length or not sets.is_set(unit))
 
 
 def source_packets(
@@ -176,41 +169,46 @@ def source_packets(
     """Look through the video packets of a source: what can be copied, or why nothing can."""
     try:
         return _looked_through(path, info, limits or Limits())
-    except _Refused as refused:
+    except Refused as refused:
         return Uncopyable(str(refused))
 
 
 def _looked_through(path: str | os.PathLike[str], info: MediaInfo, limits: Limits) -> SourcePackets:
     video = info.video
     if video is None or info.still:
-        raise _Refused("A still image has no packets to keep.")
-    _check_kind(video)
+        raise Refused("A still image has no packets to keep.")
+    check_kind(video)
     frames, before = array("q"), array("q", [0])
     clean: list[tuple[int, bool]] = []
     in_band, lead = False, 0
+    light: tuple[bytes, ...] = ()
     try:
         with open_media(path, AS_VIDEO, limits) as container:
             stream = video_at(container, video.index)
-            sets = _sets_of(stream, video)
-            known = {*sets.sequence, *sets.picture}
+            sets = sets_of(stream.codec_context.extradata or b"", video)
+            known = set(sets.units)
             for packet in packets_of(container, stream):
                 if not packet.size:
                     continue
                 frame = _frame_of(packet, video)
-                facts = packet_facts(units_of(memoryview(packet), sets.length))
+                facts = sets.facts(units_of(memoryview(packet), sets.length))
+                if facts.layered:
+                    raise Refused("The video's HEVC stream has several layers.")
                 if facts.orientation and not video.turn.identity:
-                    raise _Refused("The video says in its pictures, not in its header, how they are turned.")
+                    raise Refused("The video says in its pictures, not in its header, how they are turned.")
                 if packet.has_sidedata("new_extradata") or not known.issuperset(facts.sets):
-                    raise _Refused("The parameter sets of the video's H.264 stream change on the way.")
+                    raise Refused(f"The parameter sets of the video's {NAMES[video.codec]} stream change on the way.")
                 if not frames and packet.dts is not None and packet.pts is not None:
                     lead = packet.pts - packet.dts
                 in_band |= bool(facts.sets and sets.length)
+                if not frames and video.codec == "hevc":
+                    light = light_of(units_of(memoryview(packet), sets.length))
                 if facts.clean and packet.is_keyframe:
                     clean.append((len(frames), bool(facts.sets)))
                 frames.append(frame)
                 before.append(before[-1] + packet.size)
     except (MediaError, av.FFmpegError, OSError, ValueError):
-        raise _Refused("The packets of the video cannot be read one by one.") from None
+        raise Refused("The packets of the video cannot be read one by one.") from None
     cuts, cut_at = _cuts(frames, video.frames)
     place = dict(zip(cut_at, cuts, strict=True))
     # Whoever repeats sets that were in-band (FFmpeg does, on the way to a transport stream) repeats those met last. So
@@ -218,56 +216,20 @@ def _looked_through(path: str | os.PathLike[str], info: MediaInfo, limits: Limit
     starts = array("q", (place[at] for at, has_sets in clean if at in place and (has_sets or not in_band)))
     meant = bisect_left(video.grid.pts, video.grid.pts[0] + lead * video.clock.scale)
     delay = max(_needed_delay(frames, video.frames), min(meant, video.frames - 1))
-    return SourcePackets(path, video.index, sets, frames, before, cuts, cut_at, starts, delay, in_band)
-
-
-def _check_kind(video: VideoInfo) -> None:
-    """Refuse if the pictures could not be encoded so that both kinds of packets are one stream."""
-    if video.codec != "h264":
-        raise _Refused(f"The video is in {video.codec.upper()}, and the output is in H.264.")
-    if video.by_order:
-        raise _Refused("The video's timestamps are unusable.")
-    coded = unpacking_of(video.pixel_format)
-    if coded.convert is not None or coded.unpack.layout != video.layout.name or coded.note:
-        raise _Refused(f"The output cannot hold the video's {video.pixel_format} pictures as they are.")
-    if video.coded_width % video.layout.sub_x or video.coded_height % video.layout.sub_y:
-        raise _Refused(f"The video's size, {video.coded_width}x{video.coded_height}, is odd.")
-
-
-def _sets_of(stream: VideoStream, video: VideoInfo) -> ParameterSets:
-    """The parameter sets of a stream that our encoder can be like."""
-    try:
-        sets = ParameterSets.of(stream.codec_context.extradata or b"")
-        main = sets.main
-        sets.free_number()
-        mixed = any(_kind(sequence_set(unit)) != _kind(main) for unit in sets.sequence)
-    except ValueError:
-        raise _Refused("The parameter sets of the video's H.264 stream are missing or damaged.") from None
-    if not main.progressive:
-        raise _Refused("The video is interlaced.")
-    if main.profile not in PROFILES or mixed:
-        raise _Refused(f"The video's H.264 profile ({main.profile}) is not one that can be matched.")
-    depth = (main.luma_depth, main.chroma_depth)
-    if depth != (video.layout.depth, video.layout.depth):
-        raise _Refused(f"The video's samples have {depth[0]} and {depth[1]} bits.")
-    return replace(sets, turn=video.turn)
-
-
-def _kind(sequence: SequenceSet) -> tuple[int, int, int, bool]:
-    return sequence.profile, sequence.chroma, sequence.luma_depth, sequence.progressive
+    return SourcePackets(path, video.index, sets, frames, before, cuts, cut_at, starts, delay, in_band, light)
 
 
 def _frame_of(packet: av.Packet[VideoStream], video: VideoInfo) -> int:
     """The frame that a packet holds; -1 or the number of frames if it lies before or after what is shown."""
     grid = video.grid.pts
     if packet.pts is None:
-        raise _Refused("The video's packets do not tell when they are shown.")
+        raise Refused("The video's packets do not tell when they are shown.")
     pts = video.clock.to_grid(packet.pts)
     frame = bisect_left(grid, pts)
     shown = frame < len(grid) and grid[frame] == pts
     if packet.is_discard or not shown:
         if grid[0] <= pts <= grid[-1]:
-            raise _Refused("The video's edit list leaves out frames in the middle.")
+            raise Refused("The video's edit list leaves out frames in the middle.")
         return -1 if pts < grid[0] else len(grid)
     return frame
 
@@ -279,7 +241,7 @@ def _cuts(frames: Sequence[int], count: int) -> tuple[array[int], array[int]]:
     """
     shown = [frame for frame in frames if 0 <= frame < count]
     if len(shown) != count or len(set(shown)) != count:
-        raise _Refused("The video's packets and its frames are not the same.")
+        raise Refused("The video's packets and its frames are not the same.")
     after = max((place for place, frame in enumerate(frames) if frame < 0), default=-1)
     until = min((place for place, frame in enumerate(frames) if frame >= count), default=len(frames))
     cuts, cut_at = array("q"), array("q")

@@ -21,9 +21,9 @@ from av.video.stream import VideoStream
 from lipwright.media.encoder import CodedFrame, as_stored
 from lipwright.media.encoding import Scales, VideoTarget, even
 from lipwright.media.frames import Turn
-from lipwright.media.h264 import ParameterSets
 from lipwright.media.mp4 import Mp4File
 from lipwright.media.pixels import PixelLayout
+from lipwright.media.stream_sets import StreamSets
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class FrameTimes:
 
 
 class VideoTrack:
-    """H.264 in an `Mp4File`; add it before the sound.
+    """H.264 or HEVC in an `Mp4File`; add it before the sound.
 
     Raises:
         OutputError: from any method, if the file cannot be written.
@@ -70,7 +70,7 @@ class VideoTrack:
         file: Mp4File,
         video: VideoTarget,
         layout: PixelLayout,
-        sets: ParameterSets,
+        sets: StreamSets,
         times: FrameTimes,
         delay: int,
     ) -> None:
@@ -111,14 +111,15 @@ class VideoTrack:
         return pts[number] - (pts[delay] - pts[0])
 
 
-def _added(file: Mp4File, video: VideoTarget, layout: PixelLayout, sets: ParameterSets, scales: Scales) -> VideoStream:
+def _added(file: Mp4File, video: VideoTarget, layout: PixelLayout, sets: StreamSets, scales: Scales) -> VideoStream:
     # PyAV makes a stream for packets from elsewhere only after the model of another one.
-    with av.open(io.BytesIO(_model()), "r", format="mp4") as model:
+    with av.open(io.BytesIO(_model(sets.codec)), "r", format="mp4") as model:
         stream = file.container.add_stream_from_template(model.streams.video[0], opaque=True)
     context = stream.codec_context
     context.width = even(video.width, layout.sub_x)
     context.height = even(video.height, layout.sub_y)
     context.pix_fmt = layout.name
+    context.codec_tag = sets.tag
     context.extradata = sets.record()
     context.sample_aspect_ratio = video.sample_aspect_ratio
     context.color_primaries = video.colour.primaries
@@ -145,14 +146,19 @@ def display_matrix(turn: Turn, width: int, height: int) -> tuple[int, ...]:
     return (a, b, 0, c, d, 0, *shift, 1 << 30)
 
 
-@lru_cache(maxsize=1)
-def _model() -> bytes:
+@lru_cache(maxsize=2)
+def _model(codec: str) -> bytes:
     """The smallest MP4 with a video track."""
+    encoder, options = {
+        "h264": ("libx264", {"threads": "1", "preset": "ultrafast"}),
+        "hevc": ("libx265", {"x265-params": "log-level=error:pools=none:frame-threads=1", "preset": "ultrafast"}),
+    }[codec]
     memory = io.BytesIO()
     with av.open(memory, "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"}) as container:
-        stream = container.add_stream("libx264", rate=25, options={"threads": "1", "preset": "ultrafast"})
-        stream.width = stream.height = 16
+        stream = container.add_stream(encoder, rate=25, options=options)
+        assert isinstance(stream, VideoStream)
+        stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
-        container.mux(stream.encode(av.VideoFrame(16, 16, "yuv420p")))
+        container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
         container.mux(stream.encode(None))
     return memory.getvalue()

@@ -17,8 +17,6 @@ from lipwright.generation.generate import Result, Settings, generate
 from lipwright.media.probe import probe
 from lipwright.timeline.request import GenerationRequest
 
-IDR, SETS = 5, (7, 8)
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -53,7 +51,7 @@ class Outcome:
     def holds_all_but(self, *edited: tuple[int, int], reorder: int = 4, shortest: int = 25) -> None:
         """Everything is copied, in its place, that is not edited, between the picture with which a stretch can begin
         and the next edit, save a few frames before that; and nothing that is edited is."""
-        starts = [place for place, packet in enumerate(self.source) if IDR in packet.kinds]
+        starts = [place for place, packet in enumerate(self.source) if packet.idr]
         stop = 0
         for first, following in (*edited, (len(self.kept), len(self.kept))):
             begin = min((start for start in starts if start >= stop), default=len(self.kept))
@@ -101,10 +99,10 @@ def matched(source: Sequence[Taken], output: Sequence[Taken]) -> tuple[int | Non
 
     From a transport stream the units are looked at, save the parameter sets, whose place in an MP4 is the header.
     """
-    streamed = any(packet.data.startswith(b"\0\0\0\1\x09") for packet in source)
+    streamed = source[0].data.startswith((b"\0\0\0\1\x09", b"\0\0\0\1\x46"))
 
     def content(packet: Taken) -> tuple[bytes, ...]:
-        return tuple(u for u in packet.units if u[0] & 31 not in SETS) if streamed else (packet.data,)
+        return packet.pictures if streamed else (packet.data,)
 
     places: dict[tuple[bytes, ...], list[int]] = {}
     for number, packet in enumerate(source):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipwright.media.h264 import ParameterSets
-from lipwright.media.source_packets import SourcePackets, _cuts, _Refused
+from lipwright.media.likeness import Refused
+from lipwright.media.source_packets import SourcePackets, _cuts
 
 
 @st.composite
@@ -51,7 +52,7 @@ def test_cuts_are_where_what_was_decoded_is_what_was_shown(drawn: tuple[list[int
 
 @pytest.mark.parametrize("frames", [[0, 1, 1], [0, 2, 1], [1, 2, 3]], ids=["twice", "too few", "shifted"])
 def test_packets_that_are_not_the_frames_are_refused(frames: list[int]) -> None:
-    with pytest.raises(_Refused, match="packets and its frames are not the same"):
+    with pytest.raises(Refused, match="packets and its frames are not the same"):
         _cuts(frames, 4 if frames == [0, 2, 1] else 3)
 
 

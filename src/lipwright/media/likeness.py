@@ -1,0 +1,93 @@
+"""Whether an encoder of ours can be like the one that made a source, so that both kinds of packets are one stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lipwright.media.encoders import Likeness
+from lipwright.media.frames import unpacking_of
+from lipwright.media.h264 import PROFILES, ParameterSets, SequenceSet, sequence_set
+from lipwright.media.hevc import PROFILES as HEVC_PROFILES
+from lipwright.media.hevc import HevcSequence, HevcSets
+from lipwright.media.hevc import sequence_set as hevc_sequence_set
+from lipwright.media.info import VideoInfo
+from lipwright.media.stream_sets import StreamSets
+
+NAMES = {"h264": "H.264", "hevc": "HEVC"}
+
+# Why those that MP4 could hold are not cut: see "What is copied" in docs/how-it-works.md.
+_OTHERS = {
+    "vp9": "The video is in VP9, whose pictures cannot be cut from the outside.",
+    "av1": "The video is in AV1, of which an MP4 track can hold only what a single encoder made.",
+    "libdav1d": "The video is in AV1, of which an MP4 track can hold only what a single encoder made.",
+}
+
+
+class Refused(Exception):
+    """Ends the look at a source; the text is the reason, as a sentence."""
+
+
+def check_kind(video: VideoInfo) -> None:
+    """Refuse a video of which it can be told from its pictures that they could not be encoded alike."""
+    if video.codec not in NAMES:
+        raise Refused(_OTHERS.get(video.codec) or f"The packets of {video.codec.upper()} video are not copied.")
+    if video.by_order:
+        raise Refused("The video's timestamps are unusable.")
+    coded = unpacking_of(video.pixel_format)
+    if coded.convert is not None or coded.unpack.layout != video.layout.name or coded.note:
+        raise Refused(f"The output cannot hold the video's {video.pixel_format} pictures as they are.")
+    if video.coded_width % video.layout.sub_x or video.coded_height % video.layout.sub_y:
+        raise Refused(f"The video's size, {video.coded_width}x{video.coded_height}, is odd.")
+
+
+def sets_of(extradata: bytes, video: VideoInfo) -> StreamSets:
+    """The parameter sets of a stream that an encoder of ours can be like; refused if there is none."""
+    name = NAMES[video.codec]
+    sets: StreamSets
+    try:
+        if video.codec == "hevc":
+            sets = HevcSets.of(extradata)
+            sets.free_numbers()
+            kinds = {_hevc_kind(hevc_sequence_set(unit)) for unit in sets.sequence}
+        else:
+            sets = ParameterSets.of(extradata)
+            sets.free_number()
+            kinds = {_h264_kind(sequence_set(unit)) for unit in sets.sequence}
+    except ValueError:
+        raise Refused(f"The parameter sets of the video's {name} stream are missing or damaged.") from None
+    profile, chroma, depths, whole = kinds.pop()
+    if not whole:
+        raise Refused("The video is interlaced.")
+    known: object = profile in (HEVC_PROFILES if video.codec == "hevc" else PROFILES)
+    if not known or kinds:
+        raise Refused(f"The video's {name} profile ({profile}) is not one that can be matched.")
+    if depths != (video.layout.depth, video.layout.depth) or (video.codec == "hevc" and chroma != 1):
+        raise Refused(f"The video's samples have {depths[0]} and {depths[1]} bits.")
+    return replace(sets, turn=video.turn)
+
+
+def _h264_kind(sequence: SequenceSet) -> tuple[int, int, tuple[int, int], bool]:
+    depths = sequence.luma_depth, sequence.chroma_depth
+    return sequence.profile, sequence.chroma, depths, sequence.progressive
+
+
+def _hevc_kind(sequence: HevcSequence) -> tuple[int, int, tuple[int, int], bool]:
+    depths = sequence.luma_depth, sequence.chroma_depth
+    return sequence.profile, sequence.chroma, depths, not sequence.interlaced
+
+
+def likeness(sets: StreamSets, delay: int, *, in_band: bool, light: tuple[bytes, ...]) -> Likeness:
+    """What an encoder has to keep to whose packets stand between those of a stream with these parameter sets.
+
+    Args:
+        sets: as `sets_of` gave them.
+        delay: by how many frames the stream's decoding runs ahead of showing.
+        in_band: its packets hold parameter sets, too.
+        light: units on light and colour that its key frames have.
+    """
+    reorder = min(delay, 2)
+    if isinstance(sets, HevcSets):
+        return Likeness(None, sets.main.level, sets.free_numbers(), reorder, in_band, sets.turn, light)
+    assert isinstance(sets, ParameterSets)
+    main = sets.main
+    return Likeness(PROFILES[main.profile], main.level, sets.free_number(), reorder, in_band, sets.turn)
