@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.gather import Exemplar
 from lipwright.engines.exemplar.interior import inside_mask
-from lipwright.render.mask import Window, feather, grown, of, polygon, reach, smoothstep
+from lipwright.render.mask import Window, above, feather, grown, of, polygon, reach, smoothstep
 from lipwright.render.warp import ThinPlate, resample
 
 F32 = NDArray[np.float32]
@@ -90,7 +90,11 @@ def bring(
     y = np.add(field[..., 1], np.arange(wider[1], wider[3])[:, None], dtype=np.float32)
     mask, (left, top) = inside_mask(exemplar)
     shown = cv2.remap(mask, x - left, y - top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    inside = _rounded(resample(source, x, y), levels)
+    # Where nothing of the inside is shown, it is not looked up.
+    seen = of(above(np.asarray(shown, np.float32), 0.0))
+    inside = np.zeros((3, *x.shape), np.float32).transpose(1, 2, 0)
+    if shown[seen].size:
+        inside[seen] = _rounded(resample(source, x[seen], y[seen]), levels)
     filled, believed = _spread(inside, np.asarray(shown, np.float32), sigma)
     part = of((hole[0] - wider[0], hole[1] - wider[1], hole[2] - wider[0], hole[3] - wider[1]))
     return Mouth(lips, filled[part], believed[part])
