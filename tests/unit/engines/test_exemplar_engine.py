@@ -11,6 +11,7 @@ import pytest
 from tests.unit.engines.head import dark_rows, landmarks, picture, track
 
 from lipwright.engines.base import Edit, EngineJob, FrameTask, PassReason
+from lipwright.engines.exemplar import known
 from lipwright.engines.exemplar.engine import ExemplarEngine
 from lipwright.errors import RenderError
 from lipwright.faces.track import FaceTrack
@@ -125,6 +126,48 @@ def test_the_same_job_gives_the_same_frames(talker: list[np.ndarray]) -> None:
     first, second = (rendered(*job(talker, visemes("O"))) for _ in range(2))
     for (_, a), (_, b) in zip(first, second, strict=True):
         assert a.same(b)
+
+
+def test_faces_that_were_met_before_are_not_looked_at_again(talker: list[np.ndarray]) -> None:
+    looked_at: list[int] = []
+    asked: list[tuple[EngineJob, list[Picture]]] = []
+    for faces, said in ((talker, "aa"), (talker[::-1], "aa"), (talker, "O"), (talker[::-1], "sil")):
+        one, pictures = job(faces, visemes(said))
+        seen = next((other.track for other, shown in asked if shown[0].same(pictures[0])), one.track)
+
+        def look(wanted: Sequence[int], pictures: list[Picture] = pictures) -> list[Picture]:
+            looked_at.extend(wanted)
+            return [pictures[i] for i in wanted]
+
+        asked.append((replace(one, track=seen, look=look), pictures))
+    engine = ExemplarEngine()
+    renderers = []
+    for one, _ in asked:
+        renderers.append(engine.prepare(one))
+        assert sorted(looked_at) == sorted([*range(COUNT)] * min(2, len(renderers)))
+    for renderer, (one, pictures) in zip(renderers, asked, strict=True):
+        fresh = ExemplarEngine().prepare(one)
+        for task in one.tasks:
+            again, new = (prepared.render(task, pictures[task.source]) for prepared in (renderer, fresh))
+            assert isinstance(again, Edit)
+            assert isinstance(new, Edit)
+            assert again.box == new.box
+            assert np.array_equal(again.yuv, new.yuv)
+            assert np.array_equal(again.alpha, new.alpha)
+
+
+def test_only_as_many_faces_are_remembered_as_there_is_room_for(
+    talker: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "MEMORY", 1)
+    looks: list[int] = []
+    one, pictures = job(talker, visemes("aa"))
+    first = replace(one, look=lambda wanted: looks.extend(wanted) or [pictures[i] for i in wanted])
+    other, _ = job(talker[::-1], visemes("aa"))
+    engine = ExemplarEngine()
+    for asked, times in ((first, 1), (first, 1), (other, 1), (first, 2)):
+        engine.prepare(asked)
+        assert len(looks) == times * COUNT
 
 
 def test_frames_that_cannot_be_done_pass_through_with_a_reason(talker: list[np.ndarray]) -> None:

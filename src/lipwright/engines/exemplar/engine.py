@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from lipwright.engines.base import EngineJob, MouthRenderer, PassReason
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.choose import Needs, choose, library
-from lipwright.engines.exemplar.gather import gather, pick_rows, usable_rows
+from lipwright.engines.exemplar.gather import pick_rows, usable_rows
 from lipwright.engines.exemplar.interior import palette
+from lipwright.engines.exemplar.known import KnownFaces
 from lipwright.engines.exemplar.plan import ClipPlan, Targets
 from lipwright.engines.exemplar.renderer import ExemplarRenderer
-from lipwright.engines.exemplar.shape import HeadSpace, head_space
+from lipwright.engines.exemplar.shape import HeadSpace
 from lipwright.engines.exemplar.subject import Subject, learn_subject
 from lipwright.engines.exemplar.trajectory import Trajectory, trajectory
 from lipwright.errors import RenderError
@@ -32,9 +33,15 @@ _EASE = 0.2  # seconds between the source's own mouth and the driven one
 
 
 class ExemplarEngine:
-    """Re-renders the subject with the subject's own mouth frames."""
+    """Re-renders the subject with the subject's own mouth frames.
+
+    An engine remembers the faces that it was prepared for last; what it makes of a job does not depend on that.
+    """
 
     name = "exemplar"
+
+    def __init__(self) -> None:
+        self._faces = KnownFaces()
 
     def prepare(self, job: EngineJob) -> MouthRenderer:
         """See `lipwright.engines.base.LipSyncEngine`.
@@ -44,14 +51,16 @@ class ExemplarEngine:
         """
         if len(job.track) == 0:
             raise RenderError("The face track holds no frames.")
-        space = head_space(job.track)
+        known = self._faces.of(job.track)
+        space = known.space
         rows = np.array([job.track.row(t.source) for t in job.tasks], np.int64)
         reasons = [_reason(job, space, int(row)) for row in rows]
         if all(reasons):
             return ExemplarRenderer(job.track, space, [], palette([]), ClipPlan(job.tasks, reasons))
-        subject = learn_subject(space.shapes, _weights(job, space))
+        subject = known.subject(lambda: learn_subject(space.shapes, _weights(job, space)))
         targets = Targets(space, rows, subject, _trajectory(job, subject), _ease(job, reasons))
-        exemplars = gather(_exemplar_rows(job, space, rows, reasons), job, space)
+        exemplars = known.exemplars(_exemplar_rows(job, space, rows, reasons), job)
+        self._faces.forget()
         if not exemplars:
             raise RenderError("No frame of the source shows the speaker's mouth well enough to work from.")
         store = library(exemplars, space.shapes, job.track.yaw, job.track.pitch)

@@ -20,7 +20,9 @@ from lipwright.engines.exemplar.shape import HeadSpace, gap, width
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-_MEMORY = 120 << 20
+MEMORY = 120 << 20
+"""Bytes of exemplars of one clip at most."""
+
 _MOST = 360
 _HELD = 24 << 20  # bytes of whole pictures held while mouths are cut out of them
 _RUN = 8
@@ -64,7 +66,7 @@ def pick_rows(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> NDAr
     """At most as many of `rows` as memory allows, in runs of neighbouring frames."""
     side = float(np.median(space.scale[rows])) if len(rows) else 0.0
     each = max(1.0, 3.0 * (1.5 * side) * (1.3 * side))
-    room = int(np.clip(_MEMORY / each, 24, _MOST))
+    room = int(np.clip(MEMORY / each, 24, _MOST))
     if len(rows) <= room:
         return rows
     runs = [rows[i : i + _RUN] for i in range(0, len(rows), _RUN)]

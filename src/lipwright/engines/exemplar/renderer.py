@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,7 +74,8 @@ class ExemplarRenderer:
         size = box[2] - box[0], box[3] - box[1]
         corner = np.array(box[:2], np.float64)
         field = _field(own - corner, target - corner, scale, size, _open_sides(box, picture))
-        travel = np.asarray(cv2.magnitude(field[..., 0], field[..., 1]), np.float32)
+        # Not cv2.magnitude: its last bit depends on where in memory the field lies.
+        travel = np.sqrt(field[..., 0] ** 2 + field[..., 1] ** 2)
         core, small = _mouth_mask(target - corner, scale, size)
         part = _whole_cells(_union(above(travel, _STILL_BELOW), core), box[:2], size)
         out = _moved(picture, box[:2], part, field)
