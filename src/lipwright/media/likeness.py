@@ -15,13 +15,6 @@ from lipwright.media.stream_sets import StreamSets
 
 NAMES = {"h264": "H.264", "hevc": "HEVC"}
 
-# Why those that MP4 could hold are not cut: see "What is copied" in docs/how-it-works.md.
-_OTHERS = {
-    "vp9": "The video is in VP9, whose pictures cannot be cut from the outside.",
-    "av1": "The video is in AV1, of which an MP4 track can hold only what a single encoder made.",
-    "libdav1d": "The video is in AV1, of which an MP4 track can hold only what a single encoder made.",
-}
-
 
 class Refused(Exception):
     """Ends the look at a source; the text is the reason, as a sentence."""
@@ -30,7 +23,9 @@ class Refused(Exception):
 def check_kind(video: VideoInfo) -> None:
     """Refuse a video of which it can be told from its pictures that they could not be encoded alike."""
     if video.codec not in NAMES:
-        raise Refused(_OTHERS.get(video.codec) or f"The packets of {video.codec.upper()} video are not copied.")
+        # An MP4 track holds AV1 of one sequence header only; VP9 could be cut, but few play it from an MP4.
+        name = {"libdav1d": "AV1"}.get(video.codec, video.codec.upper())
+        raise Refused(f"The video is in {name}, and the output is in H.264.")
     if video.by_order:
         raise Refused("The video's timestamps are unusable.")
     coded = unpacking_of(video.pixel_format)

@@ -121,8 +121,9 @@ def test_an_open_group_is_no_start(stage: Stage) -> None:
             plain("keyint=25", pix_fmt="yuv422p10le"),
             "The video's HEVC profile (4) is not one that can be matched.",
         ),
+        (plain(f"{USUAL}:interlace=tff"), "The video is interlaced."),
     ],
-    ids=["sets change", "4:2:2"],
+    ids=["sets change", "4:2:2", "interlaced"],
 )
 def test_what_cannot_be_copied_is_encoded_and_the_report_says_why(
     stage: Stage, how: Callable[[Path], Path], why: str

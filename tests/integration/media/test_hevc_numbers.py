@@ -109,3 +109,9 @@ def test_all_else_is_read_and_decoded_as_before(layout: str, quality: Quality, r
     assert theirs == [(name, str(NAMES[name]) if name in NAMES else value) for name, value in mine]
     assert pictures_of(other) == pictures_of(first)
     assert len(pictures_of(other)) == 30
+
+
+@pytest.mark.parametrize("quality", ["draft", "visually-lossless"])
+def test_a_run_gives_the_same_packets_whenever_it_is_made(quality: Quality) -> None:
+    runs = [encoded(LAYOUTS["yuv420p"], quality, NUMBERS, 2, Ceiling(300_000, 300_000)) for _ in range(3)]
+    assert runs[0] == runs[1] == runs[2]
