@@ -35,6 +35,9 @@ _X265: dict[Quality, tuple[int, str]] = {
     "archive": (12, "fast"),
 }
 
+SMALLEST = 32
+"""Pixels that either side of a picture needs for x265."""
+
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
@@ -42,7 +45,8 @@ class Likeness:
 
     Attributes:
         profile: x264's name of it; None for HEVC, where it follows from the pictures.
-        level: level_idc, such as 31 for level 3.1, or 93 in HEVC.
+        level: level_idc, such as 31 for level 3.1, or 93 in HEVC. Left to themselves, encoders take the one that goes
+            with the most bits they are allowed, which are not the same for every run.
         numbers: of the parameter sets, none of which the source uses; for H.264 one is enough.
         reorder: most frames by which decoding may run ahead of showing.
         in_band: the source has its parameter sets in its packets, too, so a run has to.
@@ -119,9 +123,9 @@ def opened(
     except (av.FFmpegError, ValueError) as error:
         raise OutputError(f"The video encoder does not take {video.width}x{video.height} pictures: {error}.") from None
     extradata = context.extradata or b""
-    if like is not None and isinstance(numbers, HevcNumbers):
-        return context, HevcSets.of(extradata).renumbered(numbers, like.level)
-    return context, ParameterSets.of(extradata)
+    if like is None or not isinstance(numbers, HevcNumbers):
+        return context, ParameterSets.of(extradata)
+    return context, HevcSets.of(extradata).renumbered(numbers, like.level)
 
 
 def reordering(context: VideoCodecContext, like: Likeness | None) -> bool:

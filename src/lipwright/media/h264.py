@@ -22,6 +22,9 @@ _MOST_SETS = 32  # sequence parameter sets are numbered 0..31
 PROFILES = {66: "baseline", 77: "main", 88: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}
 """What x264 calls the profile of that number (Extended, 88, is a superset of Main that nothing writes)."""
 
+LEVELS = (9, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61, 62)
+"""The levels there are (annex A.3; x264 writes level 1b as 9)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:

@@ -174,10 +174,7 @@ class HevcSets(StreamSets):
             raise ValueError("The stream uses every number of a parameter set") from None
 
     def renumbered(self, numbers: HevcNumbers, level: int) -> HevcSets:
-        """The sets of one encoder, which has one of each, under other numbers and of level `level`.
-
-        x265 takes the level that goes with the most bits it is allowed, which are not the same for every run.
-        """
+        """The sets of one encoder, which has one of each, under other numbers and of level `level`."""
         (video,), (sequence,), (picture,) = self.video, self.sequence, self.picture
         return replace(
             self,

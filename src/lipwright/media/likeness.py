@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lipwright.media.encoders import Likeness
+from lipwright.media.encoders import SMALLEST, Likeness
 from lipwright.media.frames import unpacking_of
-from lipwright.media.h264 import PROFILES, ParameterSets, SequenceSet, sequence_set
+from lipwright.media.h264 import LEVELS, PROFILES, ParameterSets, SequenceSet, sequence_set
 from lipwright.media.hevc import PROFILES as HEVC_PROFILES
 from lipwright.media.hevc import HevcSequence, HevcSets
 from lipwright.media.hevc import sequence_set as hevc_sequence_set
@@ -56,6 +56,8 @@ def sets_of(extradata: bytes, video: VideoInfo) -> StreamSets:
     known: object = profile in (HEVC_PROFILES if video.codec == "hevc" else PROFILES)
     if not known or kinds:
         raise Refused(f"The video's {name} profile ({profile}) is not one that can be matched.")
+    if video.codec == "hevc" and min(video.coded_width, video.coded_height) < SMALLEST:
+        raise Refused(f"The video's pictures, {video.coded_width}x{video.coded_height}, are too small for the encoder.")
     if depths != (video.layout.depth, video.layout.depth) or (video.codec == "hevc" and chroma != 1):
         raise Refused(f"The video's samples have {depths[0]} and {depths[1]} bits.")
     return replace(sets, turn=video.turn)
@@ -85,4 +87,5 @@ def likeness(sets: StreamSets, delay: int, *, in_band: bool, light: tuple[bytes,
         return Likeness(None, sets.main.level, sets.free_numbers(), reorder, in_band, sets.turn, light)
     assert isinstance(sets, ParameterSets)
     main = sets.main
-    return Likeness(PROFILES[main.profile], main.level, sets.free_number(), reorder, in_band, sets.turn)
+    level = next((level for level in LEVELS if level >= main.level), LEVELS[-1])
+    return Likeness(PROFILES[main.profile], level, sets.free_number(), reorder, in_band, sets.turn)

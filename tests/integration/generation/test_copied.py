@@ -43,6 +43,16 @@ def moved(suffix: str, **how: object) -> Callable[[Path], Path]:
     return lambda folder: remuxed(make_clip(folder / "raw.mp4", clip()), folder / f"in{suffix}", **how)  # type: ignore[arg-type]
 
 
+def levelled(path: Path) -> Path:
+    """Put level 9.9 into the parameter set of an MP4."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"avcC") + 4
+    for place in (at + 3, at + 8 + 3):  # of the record, and of the first set in it
+        data[place] = 99
+    path.write_bytes(data)
+    return path
+
+
 COPIED: dict[str, Callable[[Path], Path]] = {
     "closed groups": plain(),
     "groups of 10": plain(params="keyint=10:scenecut=0:bframes=2"),
@@ -56,6 +66,7 @@ COPIED: dict[str, Callable[[Path], Path]] = {
     "4:4:4, odd": plain(params="keyint=25", pix_fmt="yuv444p", width=SIZE[0] + 1, height=SIZE[1] + 1),
     "full range": plain(pix_fmt="yuvj420p"),
     "sets in its packets": moved(".mp4", in_band=True),
+    "a level there is not": lambda folder: levelled(make_clip(folder / "in.mp4", clip())),
     "slices": plain(params="keyint=25:slices=4:bframes=2"),
     "Matroska": moved(".mkv"),
     "transport stream": moved(".ts"),

@@ -122,8 +122,12 @@ def test_an_open_group_is_no_start(stage: Stage) -> None:
             "The video's HEVC profile (4) is not one that can be matched.",
         ),
         (plain(f"{USUAL}:interlace=tff"), "The video is interlaced."),
+        (
+            lambda folder: make_clip(folder / "in.mp4", clip(height=16)),
+            "The video's pictures, 160x16, are too small for the encoder.",
+        ),
     ],
-    ids=["sets change", "4:2:2", "interlaced"],
+    ids=["sets change", "4:2:2", "interlaced", "small"],
 )
 def test_what_cannot_be_copied_is_encoded_and_the_report_says_why(
     stage: Stage, how: Callable[[Path], Path], why: str
