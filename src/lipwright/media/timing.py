@@ -95,18 +95,27 @@ def _confirmed(timing: Timing, decoded: Sequence[int | None]) -> Timing | None:
 def _timing_of_packets(source: Source, index: int) -> Timing | None:
     """Timing from the packets alone, or None if they do not tell."""
     shown: list[tuple[int, int, bool]] = []
+    count = 0
     with source.open() as container:
-        for packet in packets_of(container, video_at(container, index)):
+        stream = video_at(container, index)
+        for packet in packets_of(container, stream):
+            count += packet.size > 0
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
                     return None
                 shown.append((packet.pts, packet.duration or 0, packet.is_keyframe))
                 _check_count(len(shown), source)
+        # Of a frame an MP4 tells when the next one is decoded, which says nothing of how long the last one is shown if
+        # another is decoded after it. But it tells how long the whole track is.
+        whole = "mp4" in container.format.name and stream.frames == count
+        told = (stream.start_time or 0) + (stream.duration or 0) if whole else None
+    last = shown[-1] if shown else None
     shown.sort()
     if not shown or any(a[0] == b[0] for a, b in pairwise(shown)):
         return None
     pts = array("q", (entry[0] for entry in shown))
-    return Timing(pts, tuple(i for i, entry in enumerate(shown) if entry[2]), _end(pts, shown[-1][1]))
+    end = told if told is not None and told > pts[-1] and shown[-1] != last else _end(pts, shown[-1][1])
+    return Timing(pts, tuple(i for i, entry in enumerate(shown) if entry[2]), end)
 
 
 def _timing_of_frames(source: Source, index: int) -> Timing:

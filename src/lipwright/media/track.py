@@ -100,8 +100,18 @@ class VideoTrack:
         packet.pts, packet.duration = self._times.pts[coded.frame], self._times.durations[coded.frame]
         packet.dts = self._decoded_at(self._coded)
         self._coded += 1
+        if self._coded == len(self._times.pts):
+            packet.duration = max(packet.duration or 0, self._left(packet.dts))
         with self._file.guarded():
             self._file.container.mux(packet)
+
+    def _left(self, decoded: int) -> int:
+        """How long the last packet in decoding order has to last, though it may hold another frame than the last.
+
+        An MP4 knows when packets are decoded and how long the last one lasts; the sum is how long the track is.
+        """
+        pts, durations = self._times.pts, self._times.durations
+        return pts[-1] + durations[-1] - pts[0] - (decoded - self._decoded_at(0))
 
     def _decoded_at(self, number: int) -> int:
         """The decoding time of packet `number`."""
