@@ -47,6 +47,11 @@ class Taken:
         return tuple(unit.rstrip(b"\0") for unit in self.data.split(b"\0\0\1")[1:])
 
     @property
+    def streamed(self) -> bool:
+        """Whether start codes tell its units apart."""
+        return self.data != b"".join(len(unit).to_bytes(4, "big") + unit for unit in self.units)
+
+    @property
     def kinds(self) -> list[int]:
         """The kinds of its units."""
         return [unit[0] >> 1 & 63 if self.codec == "hevc" else unit[0] & 31 for unit in self.units]

@@ -99,10 +99,9 @@ def matched(source: Sequence[Taken], output: Sequence[Taken]) -> tuple[int | Non
 
     From a transport stream the units are looked at, save the parameter sets, whose place in an MP4 is the header.
     """
-    streamed = source[0].data.startswith((b"\0\0\0\1\x09", b"\0\0\0\1\x46"))
 
     def content(packet: Taken) -> tuple[bytes, ...]:
-        return packet.pictures if streamed else (packet.data,)
+        return packet.pictures if source[0].streamed else (packet.data,)
 
     places: dict[tuple[bytes, ...], list[int]] = {}
     for number, packet in enumerate(source):
@@ -158,9 +157,9 @@ def checked(stage: Stage, source: Path, request: GenerationRequest, *, quality: 
     joins = outcome.joins
     around = sorted({i for join in joins[:4] + joins[-2:] for i in range(join - 2, join + 3) if 0 <= i < len(mine)})
     assert sought(copied.output, [mine[i].time for i in around]) == [mine[i] for i in around]
-    for suffix in (".mkv", ".ts"):
-        again = decoded(remuxed(copied.output, stage.folder / f"again{suffix}"))
-        assert [frame.digest for frame in again] == [frame.digest for frame in mine]
+    # (A transport stream has the parameter sets in its packets, which is where two encoders' sets would get lost.)
+    again = decoded(remuxed(copied.output, stage.folder / "again.ts"))
+    assert [frame.digest for frame in again] == [frame.digest for frame in mine]
     info, other = probe(copied.output), probe(full.output)
     assert info.video is not None
     assert other.video is not None

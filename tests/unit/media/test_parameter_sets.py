@@ -164,3 +164,12 @@ def test_what_a_packet_of_hevc_holds() -> None:
     assert [kind_of(unit) for unit in facts.sets] == [32, 33, 34]
     assert HevcSets.facts([b"\x02\x01\xc0", b"\x02\x09\xc0"]).layered
     assert not HevcSets.facts([b"\x2a\x01\xa0\x80"]).clean  # CRA
+
+
+def test_what_a_packet_of_h264_holds() -> None:
+    sets = list(by_start_code(EXTRADATA[0]))
+    facts = ParameterSets.facts([b"\x09\xf0", *sets, b"\x06\x2f\x01\x00\x80", b"\x65\x88"])
+    assert (facts.clean, facts.orientation, facts.layered) == (True, True, False)
+    assert [unit[0] & 31 for unit in facts.sets] == [7, 8]
+    recovery = ParameterSets.facts([b"\x06\x06\x01\xc4\x80", b"\x41\x9a"])
+    assert (recovery.clean, recovery.orientation, recovery.sets) == (False, False, ())
