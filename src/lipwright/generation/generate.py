@@ -136,7 +136,7 @@ def _render(
 
         total = edl.frame_count - stretches.copied_frames
         meter = FrameMeter(scene.drives(), account.add)
-        renderer = PartRenderer(edl, reader, mouths, meter, account.add, take, progress, watch, total)
+        renderer = PartRenderer(edl, reader, mouths, meter, account.add, take, progress, watch, total, inputs.large)
         for part in stretches.parts():
             if part[0].copied:
                 output.copy(part[0], progress, watch)

@@ -26,6 +26,8 @@ from lipwright.timeline.request import AudioInput, GenerationRequest, TextInput,
 
 PHASE = "inputs"
 
+_LARGE = 2560 * 1440
+
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
@@ -56,6 +58,12 @@ class Inputs:
         """How many source frames there are; a still has one."""
         assert self.info.video is not None
         return 1 if self.info.still else self.info.video.frames
+
+    @property
+    def large(self) -> bool:
+        """Whether pictures are so large that memory is short."""
+        video = self.info.video
+        return video is not None and video.width * video.height > _LARGE
 
 
 def open_inputs(

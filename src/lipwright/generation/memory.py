@@ -16,8 +16,9 @@ import gc
 import sys
 from functools import lru_cache
 
-EVERY = 200
-"""Frames of the render loop between two requests: rare enough to cost nothing, often enough for memory to stay flat."""
+OFTEN = 128 << 20
+"""Bytes of pictures that the render loop lets pass between two requests: rare enough to cost nothing, often enough for
+memory to stay flat."""
 
 _LARGE = 4 << 20
 """Bytes of a block that goes back to the system as soon as it is freed."""

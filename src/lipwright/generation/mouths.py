@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lipwright.engines.base import Edit, EngineJob, FrameTask, LipSyncEngine, MouthRenderer, PassReason
 from lipwright.errors import Cancelled, RenderError
 from lipwright.generation.cast import Cast, Role
+from lipwright.generation.memory import give_back
 from lipwright.generation.scene import Scene
 from lipwright.media.picture import Picture
 from lipwright.media.reader import Frame, FrameReader
@@ -146,6 +147,7 @@ class Mouths:
             return None
         finally:
             material.look.close()  # a decoder that waits holds a dozen frames; it is opened again if it is needed
+            give_back()
         self._prepared += 1
         return renderer
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from lipwright.generation.memory import steady
 from lipwright.generation.mouths import Mouths
 from lipwright.generation.render import PHASE, Rendered, render
 from lipwright.generation.stopwatch import Stopwatch
@@ -30,6 +31,7 @@ class PartRenderer:
         keep: takes the reading of every frame that was looked at.
         take: takes every finished frame.
         total: how many frames it will be in all, for the progress.
+        large: pictures are so large that memory is short.
     """
 
     edl: EditDecisionList
@@ -41,14 +43,27 @@ class PartRenderer:
     progress: Progress
     watch: Stopwatch
     total: int
+    large: bool = False
     done: int = 0
 
     def render(self, runs: Sequence[Stretch], stretches: Stretches) -> None:
         """Render `runs`, which follow each other, of `stretches`."""
         first, stop = runs[0].first, runs[-1].stop
+        if not self.done:
+            steady()
         if stretches.is_copied(first - 1):
             self.meter.last = self._look_at(first - 1, beside=first)
-        render(self.edl, (first, stop), self.reader, self.mouths, self.meter, self.take, self._onward(), self.watch)
+        render(
+            self.edl,
+            (first, stop),
+            self.reader,
+            self.mouths,
+            self.meter,
+            self.take,
+            self._onward(),
+            self.watch,
+            large=self.large,
+        )
         self.done += stop - first
         if stretches.is_copied(stop):
             now, before = self._look_at(stop, beside=stop - 1), self.meter.last

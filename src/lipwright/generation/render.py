@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import tee
 
 from lipwright.errors import Cancelled
 from lipwright.generation.ahead import Ahead, mapped
-from lipwright.generation.memory import EVERY, give_back, steady
+from lipwright.generation.memory import OFTEN, give_back
 from lipwright.generation.mouths import Mouth, Mouths, composed
 from lipwright.generation.ranges import Range
 from lipwright.generation.stopwatch import Stopwatch
@@ -52,8 +52,12 @@ def render(
     take: Callable[[Rendered], None],
     progress: Progress,
     watch: Stopwatch,
+    *,
+    large: bool = False,
 ) -> None:
     """Make the output frames `part` of `edl` and give each to `take`, in order, in the calling thread.
+
+    `large` pictures go through one at a time, since every link of the chain would hold some of them.
 
     Raises what any of the links raises, `Cancelled` included; no thread outlives the call.
     """
@@ -79,18 +83,25 @@ def render(
         return rendered
 
     progress.advance(PHASE, 0, total)
-    steady()
+    passed = 0
     with ExitStack() as stack:
         stack.enter_context(one_thread_each())
         # Each link closes the one before it; closing the last is enough.
-        decoded = Ahead(decode(), 4, "decode", lambda pair: pair[1].picture.nbytes)
-        moved = Ahead(mapped(move, decoded), 4, "render", _weight)
-        frames = stack.enter_context(Ahead(mapped(measure, moved), 4, "measure", _weight))
+        frames: Iterator[Rendered]
+        if large:
+            frames = stack.enter_context(closing(mapped(measure, mapped(move, decode()))))
+        else:
+            decoded = Ahead(decode(), 4, "decode", lambda pair: pair[1].picture.nbytes)
+            moved = Ahead(mapped(move, decoded), 4, "render", _weight)
+            frames = stack.enter_context(Ahead(mapped(measure, moved), 4, "measure", _weight))
         for done, rendered in enumerate(frames, start=1):
             with watch.phase("encode", 1):
                 take(rendered)
             progress.advance(PHASE, done, total)
-            if done % EVERY == 0:
+            passed += rendered.picture.nbytes
+            del rendered
+            if large or passed >= OFTEN:
+                passed = 0
                 give_back()
 
 

@@ -35,14 +35,15 @@ class Runs:
         self._scales, self._quality = scales, quality
         self._like = stretches.packets.likeness if stretches.packets is not None else None
         self._run: Stretch | None = None
+        # An encoder of large pictures takes hundreds of megabytes: there is never more than one, and none between runs.
+        self._encoder: VideoEncoder | None = None
         model = self._opened(None)
         self.sets: StreamSets = model.sets
         self.delay: int = model.delay
-        self._encoder = model
 
     def add(self, picture: Picture, frame: OutputFrame) -> Iterator[CodedFrame]:
         """Give the encoder the picture of output frame `frame`; what is ready comes back, in decoding order."""
-        if self._run is None:
+        if self._run is None or self._encoder is None:
             self._run = self._runs[bisect_right(self._firsts, frame.index) - 1]
             if frame.index != self._run.first:
                 raise ValueError(f"Frame {frame.index} is not the first of its run")
@@ -52,7 +53,7 @@ class Runs:
         yield from self._encoder.add(picture, frame.index, frame.time, frame.duration)
         if frame.index + 1 == self._run.stop:
             yield from self._encoder.finish()
-            self._run = None
+            self._run = self._encoder = None
 
     def _opened(self, run: Stretch | None) -> VideoEncoder:
         return VideoEncoder(

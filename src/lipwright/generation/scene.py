@@ -95,7 +95,11 @@ def watched(edl: EditDecisionList) -> tuple[Range, ...]:
 def look_and_listen(
     edl: EditDecisionList, inputs: Inputs, look: Look, progress: Progress, watch: Stopwatch
 ) -> tuple[FaceAnalysis, Heard]:
-    """The faces, and what is said in the speech and in the original; both are looked for at the same time."""
+    """The faces, and what is said in the speech and in the original.
+
+    Both are looked for at the same time, unless pictures are so large that they would not fit in beside the models of
+    speech.
+    """
     ranges = watched(edl)
     paths = {ref: sound.path for ref, sound in inputs.sounds.items()}
 
@@ -106,8 +110,14 @@ def look_and_listen(
                 original = heard_original(inputs.video, inputs.info, ranges, progress, inputs.limits)
             return Heard(heard_speech(edl, paths, progress, inputs.limits), original)
 
-    analysis, heard = both(lambda progress: look(ranges, progress), listen, progress)
-    release_models()
+    if inputs.large:
+        heard = listen(progress)
+        release_models()
+        give_back()
+        analysis = look(ranges, progress)
+    else:
+        analysis, heard = both(lambda progress: look(ranges, progress), listen, progress)
+        release_models()
     give_back()
     return analysis, heard
 

@@ -26,6 +26,15 @@ from lipwright.media.stream_sets import StreamSets
 # Fixed, so that the bytes do not depend on the machine.
 _X264_THREADS = 4
 
+# To predict parts of a macroblock from different places takes a quarter of x264's time at "veryfast", and saves 4 % of
+# the bits at the same rate factor (luma PSNR 0.3 dB higher), measured on faces in 720p.
+_PARTITIONS = "i8x8,i4x4"
+
+# In pictures of more pixels than this x264 looks hardly ahead: by default it holds 600 MB of 4K, so 250. In 4K that
+# takes a tenth more bits at 0.4 dB less, and two thirds of the time.
+_LARGE = 2560 * 1440
+_LEAN = {"sync-lookahead": 0, "rc-lookahead": 1, "bframes": 0}
+
 # x265's rate factors and speeds that go with the qualities. At the same factor as x264's, "superfast" comes as near to
 # the picture (luma PSNR within 1 dB on faces, in fewer bits) for three times the processor time of x264's "veryfast".
 _X265: dict[Quality, tuple[int, str]] = {
@@ -95,7 +104,7 @@ def opened(
     hevc = isinstance(numbers, HevcNumbers)
     context = av.CodecContext.create("libx265" if hevc else "libx264", "w")
     assert isinstance(context, VideoCodecContext)
-    special = _x265(context, quality) if hevc else _x264(context, quality, like)
+    special = _x265(context, quality) if hevc else _x264(context, quality, video.width * video.height, like)
     if like is not None:
         if like.reorder == 0:
             special["bframes"] = 0
@@ -135,13 +144,17 @@ def reordering(context: VideoCodecContext, like: Likeness | None) -> bool:
     return context.has_b_frames
 
 
-def _x264(context: VideoCodecContext, quality: Quality, like: Likeness | None) -> dict[str, int]:
+def _x264(context: VideoCodecContext, quality: Quality, pixels: int, like: Likeness | None) -> dict[str, int | str]:
     preset = PRESETS[quality]
     context.options = {"crf": str(preset.crf), "preset": preset.speed, "threads": str(_X264_THREADS)}
+    special: dict[str, int | str] = {"partitions": _PARTITIONS} if preset.speed == "veryfast" else {}
+    if pixels > _LARGE:
+        context.options["threads"] = "2"
+        special |= _LEAN
     if like is None or not isinstance(like.numbers, int) or like.profile is None:
-        return {}
+        return special
     context.options["profile"] = like.profile
-    return {"sps-id": like.numbers, "level-idc": like.level}
+    return {**special, "sps-id": like.numbers, "level-idc": like.level}
 
 
 def _x265(context: VideoCodecContext, quality: Quality) -> dict[str, int | str]:

@@ -133,13 +133,15 @@ def _video(
     """The description of video stream `index` and the origin of presentation time."""
     with source.open() as container:
         stream = video_at(container, index)
-        head = list(islice(decoded_frames(container, stream), 1 if still else _VERIFIED))
-        if not head:
+        head = islice(decoded_frames(container, stream), 1 if still else _VERIFIED)
+        first = next(head, None)
+        if first is None:
             raise MediaError(f"The video of {source.name!r} cannot be decoded: its content is damaged.")
-        first = head[0]
+        # Only their times are kept: two dozen pictures in 4K would be 300 MB.
+        shown = [first.pts, *(frame.pts for frame in head)]
         source.limits.check_size(first.width, first.height, repr(source.name), still)
         time_base = Fraction(1, _STILL_RATE) if still else stream.time_base or Fraction(1, 90000)
-        timing = _still_timing() if still else timing_of(source, stream, [frame.pts for frame in head])
+        timing = _still_timing() if still else timing_of(source, stream, shown)
         start = timing.pts[0] * time_base
         origin = start if heard is None else min(start, heard)
         clock = StreamClock.relative_to(origin, time_base)

@@ -296,7 +296,7 @@ class _Walk:
             except (av.FFmpegError, OSError):
                 return
         # Every decoding thread holds frames of its own, so their number must not follow that of the cores.
-        stream.codec_context.thread_count = _THREADS if _bytes_of(self._video) < _LARGE else 2
+        stream.codec_context.thread_count = _THREADS if _bytes_of(self._video) < _LARGE else 1
         self._frames = self._indexed(decoded_frames(container, stream), sought=key is not None)
         self._ahead = next(self._frames, None)
 

@@ -89,16 +89,23 @@ class FrameMeter:
     """
 
     def __init__(
-        self, drives: Sequence[Drive], keep: Callable[[FrameReading], None], reader: LipReader | None = None
+        self,
+        drives: Sequence[Drive],
+        keep: Callable[[FrameReading], None],
+        reader: LipReader | None = None,
+        *,
+        remember_first: bool = False,
     ) -> None:
         """Prepare for the faces that will be driven; a `FaceShot` names one by its place in `drives`.
 
-        `keep` is handed the reading of every frame, in output order.
+        `keep` is handed the reading of every frame, in output order. `first` is only kept to `remember_first`, since it
+        holds pictures.
         """
         self._drives = drives
         self._references = [reference_of(drive.track) for drive in drives]
         self._keep = keep
         self._read = reader if reader is not None else MeshReader()
+        self._remember_first = remember_first
         self.first: PictureView | None = None
         self.last: PictureView | None = None
 
@@ -128,7 +135,8 @@ class FrameMeter:
                 changes_between(self.last, view) if self.last is not None else (),
             )
         )
-        self.first = self.first or view
+        if self._remember_first:
+            self.first = self.first or view
         self.last = view
 
     def mouth_box(self, drive: int, source_frame: int, picture: Picture) -> Box | None:

@@ -121,8 +121,10 @@ def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def faces_on(path: Path, info: MediaInfo, ranges: Sequence[Range], progress: Progress, *_: object) -> FaceAnalysis:
         return faces_kept(path, info, ranges, progress, scratch_store())
 
-    def meter(drives: Sequence[Drive], keep: Callable[[FrameReading], None]) -> FrameMeter:
-        return FrameMeter(drives, keep, reader=read_lips)
+    def meter(
+        drives: Sequence[Drive], keep: Callable[[FrameReading], None], *, remember_first: bool = False
+    ) -> FrameMeter:
+        return FrameMeter(drives, keep, reader=read_lips, remember_first=remember_first)
 
     for module in (in_one_go, prepare_module):
         monkeypatch.setattr(module, "faces_on", faces_on)

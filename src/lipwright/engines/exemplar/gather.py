@@ -66,7 +66,8 @@ def pick_rows(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> NDAr
     """At most as many of `rows` as memory allows, in runs of neighbouring frames."""
     side = float(np.median(space.scale[rows])) if len(rows) else 0.0
     each = max(1.0, 3.0 * (1.5 * side) * (1.3 * side))
-    room = int(np.clip(MEMORY / each, 24, _MOST))
+    # Mouths of more than a megabyte are of 4K close-ups, beside whose pictures there is less room.
+    room = int(np.clip((MEMORY if each < 1 << 20 else MEMORY / 3) / each, 24, _MOST))
     if len(rows) <= room:
         return rows
     runs = [rows[i : i + _RUN] for i in range(0, len(rows), _RUN)]

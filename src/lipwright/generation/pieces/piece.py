@@ -73,9 +73,11 @@ def render_restored(job: Restored, first: int, stop: int, output: Path, settings
         mouths = Mouths(job.engine, scene.cast, Material.of(scene, look), progress)
         record = stack.enter_context(ReadingsWriter(readings_beside(output)))
         writer = stack.enter_context(_PieceWriter(output, job, stretches, settings))
-        meter = FrameMeter(scene.drives(), record.add)
+        meter = FrameMeter(scene.drives(), record.add, remember_first=True)
         total = sum(run.frames for run in stretches.encoded)
-        renderer = PartRenderer(edl, reader, mouths, meter, record.add, writer.take, progress, watch, total)
+        renderer = PartRenderer(
+            edl, reader, mouths, meter, record.add, writer.take, progress, watch, total, scene.inputs.large
+        )
         for part in stretches.parts():
             if not part[0].copied:
                 renderer.render(part, job.stretches)
