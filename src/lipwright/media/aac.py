@@ -26,7 +26,7 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from lipwright.media.bits import BitReader
-from lipwright.media.encoding import AudioTarget, bit_rate
+from lipwright.media.encoding import AAC_OPTIONS, AudioTarget, bit_rate
 
 FRAME = 1024
 """Samples by which one packet advances."""
@@ -256,6 +256,7 @@ class AacEncoder:
         assert isinstance(context, AudioCodecContext)
         context.sample_rate, context.layout, context.format = target.rate, target.layout, "fltp"
         context.bit_rate = bit_rate(target)
+        context.options = dict(AAC_OPTIONS)
         context.time_base = Fraction(1, target.rate)
         self._context = context
         self._fed = 0

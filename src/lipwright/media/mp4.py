@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lipwright.errors import OutputError
 from lipwright.media.atomic import PendingFile, output_error
-from lipwright.media.encoding import AudioTarget, Scales, bit_rate
+from lipwright.media.encoding import AAC_OPTIONS, AudioTarget, Scales, bit_rate
 
 _AAC_FRAME = 1024
 
@@ -94,7 +94,9 @@ class SoundTrack:
         self._pending: deque[NDArray[np.float32]] = deque()
         self._pending_count = 0
         with file.guarded():
-            self._stream = file.container.add_stream("aac", rate=target.rate, layout=target.layout, format="fltp")
+            self._stream = file.container.add_stream(
+                "aac", rate=target.rate, layout=target.layout, format="fltp", options=dict(AAC_OPTIONS)
+            )
             self._stream.codec_context.bit_rate = bit_rate(target)
 
     def add(self, samples: NDArray[np.float32]) -> None:
