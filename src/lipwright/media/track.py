@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import av
+import numpy as np
 from av.video.stream import VideoStream
 
 from lipwright.media.encoder import CodedFrame, as_stored
@@ -130,6 +131,7 @@ def _added(file: Mp4File, video: VideoTarget, layout: PixelLayout, sets: StreamS
     context.height = even(video.height, layout.sub_y)
     context.pix_fmt = layout.name
     context.codec_tag = sets.tag
+    context.bit_rate = 0  # the model's
     context.extradata = sets.record()
     context.sample_aspect_ratio = video.sample_aspect_ratio
     context.color_primaries = video.colour.primaries
@@ -169,6 +171,8 @@ def _model(codec: str) -> bytes:
         assert isinstance(stream, VideoStream)
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
-        container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        # Grey, since a new frame holds whatever was in memory, and the track would tell a bit rate of that.
+        grey = np.full((96, 64), 128, np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="yuv420p")))
         container.mux(stream.encode(None))
     return memory.getvalue()
