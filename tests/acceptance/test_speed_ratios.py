@@ -42,8 +42,8 @@ from lipwright.quality.report import Encoding
 RATE, SECONDS, FACE = Fraction(25), 1, 480
 SIZES = {"720p": (1280, 720), "1440p": (2560, 1440)}
 # Measured on two cores with three times as much to do as they could, the most of ten runs: 6.0; 1.45, 1.17, 1.37; 1.11;
-# 0.35. Idle they are lower. Finding faces is told as a whole, and in a second of video what is done once (loading models,
-# searching all of the first picture) is most of it: its bound only catches a search in every frame.
+# 0.35. Idle they are lower. Finding faces is told as a whole, and in a second of video what is done once (loading
+# models, searching all of the first picture) is most of it: its bound only catches a search in every frame.
 LOOK = 9.0
 IN_LOOKS = {"faces": 5.0, "render": 1.7, "measure": 1.9}
 LARGER = 1.4
