@@ -146,10 +146,11 @@ def statement(series: Series, points: Sequence[tuple[float, float]], unit: str) 
     intercept, slope, linear = fit(points)
     off = max(abs(y - intercept - slope * x) / y for x, y in points)
     (first, least), (last, most) = points[0], points[-1]
-    said = (
-        f"{series.title}: {intercept:.1f} {unit} and {slope:.3g} more for each {series.each} (R² {linear:.3f}, "
-        f"the line is off by {100 * off:.0f} % at most)"
-    )
+    said = f"{series.title}: {intercept:.1f} {unit} and {slope:.3g} more for each {series.each}"
+    if len(points) > 2:
+        said += f" (R² {linear:.3f}, the line is off by {100 * off:.0f} % at most)"
+    else:
+        said += ", by its two ends alone"
     if series.flat:
         said += f"; {last / first:g} times as many take {most / least:.2f} times as long"
     return said + "."
