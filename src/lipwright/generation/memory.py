@@ -16,7 +16,7 @@ import gc
 import sys
 from functools import lru_cache
 
-OFTEN = 128 << 20
+OFTEN = 64 << 20
 """Bytes of pictures that the render loop lets pass between two requests: rare enough to cost nothing, often enough for
 memory to stay flat."""
 
