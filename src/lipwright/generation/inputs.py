@@ -18,15 +18,13 @@ from lipwright.errors import AudioInaccessible, MediaError, VideoInaccessible
 from lipwright.generation.wav import wav_bytes
 from lipwright.media.audio import audio_length
 from lipwright.media.guard import Limits
-from lipwright.media.info import MediaInfo
+from lipwright.media.info import LARGE, MediaInfo
 from lipwright.media.probe import probe
 from lipwright.progress import Progress
 from lipwright.speech.tts import TextToSpeech
 from lipwright.timeline.request import AudioInput, GenerationRequest, TextInput, VisualInput, VisualKind
 
 PHASE = "inputs"
-
-_LARGE = 2560 * 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Inputs:
     def large(self) -> bool:
         """Whether pictures are so large that memory is short."""
         video = self.info.video
-        return video is not None and video.width * video.height > _LARGE
+        return video is not None and video.width * video.height > LARGE
 
 
 def open_inputs(

@@ -20,6 +20,7 @@ from lipwright.media.encoding import PRESETS, Quality, Scales, VideoTarget, even
 from lipwright.media.frames import Turn
 from lipwright.media.h264 import ParameterSets
 from lipwright.media.hevc import HevcNumbers, HevcSets, renumbered
+from lipwright.media.info import LARGE
 from lipwright.media.pixels import PixelLayout
 from lipwright.media.stream_sets import StreamSets
 
@@ -34,9 +35,8 @@ _TUNED: dict[str, dict[str, int | str]] = {
     "veryfast": {"partitions": "i8x8,i4x4"},
 }
 
-# In pictures of more pixels than this x264 looks hardly ahead: by default it holds 600 MB of 4K, so 250. In 4K that
+# In large pictures x264 looks hardly ahead: by default it holds 600 MB of 4K, so 250. In 4K that
 # takes a tenth more bits at 0.4 dB less, and two thirds of the time.
-_LARGE = 2560 * 1440
 _LEAN = {"sync-lookahead": 0, "rc-lookahead": 1, "bframes": 0}
 
 # x265's rate factors and speeds that go with the qualities. At the same factor as x264's, "superfast" comes as near to
@@ -152,7 +152,7 @@ def _x264(context: VideoCodecContext, quality: Quality, pixels: int, like: Liken
     preset = PRESETS[quality]
     context.options = {"crf": str(preset.crf), "preset": preset.speed, "threads": str(_X264_THREADS)}
     special = dict(_TUNED.get(preset.speed, {}))
-    if pixels > _LARGE:
+    if pixels > LARGE:
         context.options["threads"] = "2"
         special |= _LEAN
     if like is None or not isinstance(like.numbers, int) or like.profile is None:

@@ -28,6 +28,10 @@ def layout_name(name: str, channels: int) -> str:
     return _USUAL_LAYOUTS.get(channels, name) if name.endswith("channels") else name
 
 
+LARGE = 2560 * 1440
+"""Pixels of a picture beyond which memory is short: a 4K picture takes 12 MB, and encoders and decoders hold many."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamClock:
     """How the raw timestamps of a stream relate to the frame grid: grid pts = raw * scale - shift.

@@ -56,18 +56,12 @@ def render_piece(
         RenderError: the folder is not prepared or damaged, or no runs begin and end there.
         MediaError, ModelFileError, OutputError and their kinds; Cancelled.
     """
-    settings, progress = settings or Settings(), progress or Progress()
+    settings, progress, watch = settings or Settings(), progress or Progress(), Stopwatch()
     writable(output)
-    with threadpool_limits(limits=1, user_api="blas"):
-        render_restored(restored(request, folder, settings, progress), first, stop, output, settings, progress)
-
-
-def render_restored(job: Restored, first: int, stop: int, output: Path, settings: Settings, progress: Progress) -> None:
-    """The same for a generation that was restored already."""
-    watch = Stopwatch()
-    scene, edl = job.scene, job.scene.edl
-    stretches = job.stretches.between(first, stop)
-    with ExitStack() as stack:
+    with threadpool_limits(limits=1, user_api="blas"), ExitStack() as stack:
+        job = restored(request, folder, settings, progress)
+        scene, edl = job.scene, job.scene.edl
+        stretches = job.stretches.between(first, stop)
         reader = stack.enter_context(open_reader(scene.inputs.video, scene.inputs.info, scene.inputs.limits))
         look = stack.enter_context(open_reader(scene.inputs.video, scene.inputs.info, scene.inputs.limits))
         mouths = Mouths(job.engine, scene.cast, Material.of(scene, look), progress)
