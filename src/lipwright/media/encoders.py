@@ -24,8 +24,8 @@ from lipwright.media.info import LARGE
 from lipwright.media.pixels import PixelLayout
 from lipwright.media.stream_sets import StreamSets
 
-# Fixed, so that the bytes do not depend on the machine. The rest of a job is never fast enough for more to be of use,
-# and more take up to a tenth more processor time, memory for the pictures that each holds, and 1 % more bits.
+# Fixed, so that the bytes do not depend on the machine. Two keep up with the rest of a job on two cores (more cores were
+# not tried); four take up to a fifth more processor time, memory for the pictures that each holds, and 1 % more bits.
 _X264_THREADS = 2
 
 # What is changed about x264's presets. "superfast" gets back the look-ahead by which bits go where later pictures need
