@@ -24,7 +24,7 @@ from lipwright.media.info import LARGE
 from lipwright.media.pixels import PixelLayout
 from lipwright.media.stream_sets import StreamSets
 
-# Fixed, so that the bytes do not depend on the machine. Two keep up with the rest of a job on two cores (more cores were
+# Fixed, so that the bytes do not depend on the machine. Two keep up with the rest of a job on two cores (on more it was
 # not tried); four take up to a fifth more processor time, memory for the pictures that each holds, and 1 % more bits.
 _X264_THREADS = 2
 
