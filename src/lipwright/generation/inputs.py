@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from lipwright.errors import AudioInaccessible, MediaError, VideoInaccessible
 from lipwright.generation.wav import wav_bytes
@@ -21,8 +21,10 @@ from lipwright.media.guard import Limits
 from lipwright.media.info import LARGE, MediaInfo
 from lipwright.media.probe import probe
 from lipwright.progress import Progress
-from lipwright.speech.tts import TextToSpeech
 from lipwright.timeline.request import AudioInput, GenerationRequest, TextInput, VisualInput, VisualKind
+
+if TYPE_CHECKING:
+    from lipwright.speech.tts import TextToSpeech
 
 PHASE = "inputs"
 
@@ -91,10 +93,10 @@ def open_inputs(
     request = replace(request, video=replace(request.video, kind=kind))
     sounds: dict[str, SoundFile] = {}
     warnings = list(info.warnings)
-    speech = speech or TextToSpeech()
     for number, given in enumerate(request.audio):
         progress.advance(PHASE, 1 + number, files, "files")
         if isinstance(given, TextInput):
+            speech = speech or _text_to_speech()
             target = folder / f"speech-{number}.wav"
             sounds[given.ref] = _spoken(given, target, speech, progress, warnings)
         else:
@@ -102,6 +104,12 @@ def open_inputs(
             sounds[given.ref] = SoundFile(path, audio_length(path, limits))
     progress.advance(PHASE, files, files, "files")
     return request, Inputs(video, info, sounds, tuple(warnings), limits)
+
+
+def _text_to_speech() -> TextToSpeech:
+    from lipwright.speech.tts import TextToSpeech  # with an HTTP client, which recordings do not need
+
+    return TextToSpeech()
 
 
 def _spoken(text: TextInput, target: Path, speech: TextToSpeech, progress: Progress, warnings: list[str]) -> SoundFile:
@@ -139,5 +147,9 @@ def local_path(url: str) -> Path | None:
     if parts is None or (len(parts.scheme) == 1 and os.name == "nt"):
         return Path(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return Path(url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
+        if os.name != "nt":
+            return Path(unquote(parts.path))
+        from urllib.request import url2pathname  # slow to load
+
+        return Path(url2pathname(parts.path))
     return None

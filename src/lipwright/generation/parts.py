@@ -50,7 +50,7 @@ class PartRenderer:
         """Render `runs`, which follow each other, of `stretches`."""
         first, stop = runs[0].first, runs[-1].stop
         if not self.done:
-            steady()
+            steady(lean=self.large)
         if stretches.is_copied(first - 1):
             self.meter.last = self._look_at(first - 1, beside=first)
         render(

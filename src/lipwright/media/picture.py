@@ -68,6 +68,21 @@ class Picture:
         x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
         return x0, y0, min(self.width, int(np.ceil(box[2]))), min(self.height, int(np.ceil(box[3])))
 
+    def cut(self, box: Box) -> tuple[Picture, tuple[int, int]]:
+        """A picture of its own with the samples of `box`, grown to whole chroma cells; and its corner x, y in this one.
+
+        Raises:
+            ValueError: if the box is empty or reaches outside the picture.
+        """
+        x0, y0, x1, y1 = self._checked(box)
+        sx, sy = self.layout.sub_x, self.layout.sub_y
+        left, top = x0 - x0 % sx, y0 - y0 % sy
+        right, bottom = min(self.width, x1 + -x1 % sx), min(self.height, y1 + -y1 % sy)
+        luma = self.planes[0][top:bottom, left:right]
+        chroma = (plane[top // sy : -(-bottom // sy), left // sx : -(-right // sx)] for plane in self.planes[1:])
+        y, u, v = (as_plane(plane.copy()) for plane in (luma, *chroma))
+        return replace(self, planes=(y, u, v)), (left, top)
+
     def region(self, box: Box) -> F32:
         """The pixels of `box` as (h, w, 3) float32 Y, U, V on an 8-bit scale (10-bit samples / 4).
 
@@ -78,12 +93,24 @@ class Picture:
         """
         x0, y0, x1, y1 = self._checked(box)
         out = np.empty((3, y1 - y0, x1 - x0), np.float32)
-        out[0] = self.planes[0][y0:y1, x0:x1]
-        for channel in (1, 2):
-            out[channel] = self._wide_chroma(channel, (x0, y0, x1, y1))
-        if self.layout.depth > 8:
-            out *= np.float32(1.0 / self.layout.scale)
+        for channel in range(3):
+            out[channel] = self.component(channel, box)
         return out.transpose(1, 2, 0)
+
+    def component(self, channel: int, box: Box) -> F32:
+        """(h, w) float32: one `channel` of `region`, for work that goes component by component in a third of the room.
+
+        Raises:
+            ValueError: if the box is empty or reaches outside the picture.
+        """
+        x0, y0, x1, y1 = self._checked(box)
+        if channel == 0:
+            values = self.planes[0][y0:y1, x0:x1].astype(np.float32)
+        else:
+            values = self._wide_chroma(channel, (x0, y0, x1, y1))
+        if self.layout.depth > 8:
+            values *= np.float32(1.0 / self.layout.scale)
+        return values
 
     def blend(self, box: Box, yuv: F32, alpha: F32) -> Picture:
         """A new picture in which `box` is moved towards `yuv` by `alpha`.
@@ -107,19 +134,21 @@ class Picture:
         if not (alpha > 0).any():
             return self
         weight = alpha * np.float32(self.layout.scale)
-        change = np.ascontiguousarray(yuv.transpose(2, 0, 1)) - self.region(box).transpose(2, 0, 1)
-        change *= weight
-        if not np.isfinite(change.sum(dtype=np.float64)):
-            # Zero, not 0 x anything, where alpha is 0: an engine may leave nonsense there.
-            change[:, ~(alpha > 0)] = 0.0
-            np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         sx, sy = self.layout.sub_x, self.layout.sub_y
         cells = slice(y0 // sy, -(-y1 // sy)), slice(x0 // sx, -(-x1 // sx))
-        y = _added(self.planes[0], (slice(y0, y1), slice(x0, x1)), change[0], self.layout.peak)
-        u, v = (
-            _added(self.planes[channel], cells, self._cell_mean(change[channel], (x0, y0, x1, y1)), self.layout.peak)
-            for channel in (1, 2)
-        )
+        planes = []
+        for channel in range(3):
+            change = yuv[..., channel] - self.component(channel, (x0, y0, x1, y1))
+            change *= weight
+            if not np.isfinite(change.sum(dtype=np.float64)):
+                # Zero, not 0 x anything, where alpha is 0: an engine may leave nonsense there.
+                change[~(alpha > 0)] = 0.0
+                np.nan_to_num(change, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            area = (slice(y0, y1), slice(x0, x1))
+            if channel:
+                area, change = cells, self._cell_mean(change, (x0, y0, x1, y1))
+            planes.append(_added(self.planes[channel], area, change, self.layout.peak))
+        y, u, v = planes
         return replace(self, planes=(y, u, v))
 
     def to_rgb(self, box: Sequence[float] | None = None, scale: float = 1.0) -> U8:

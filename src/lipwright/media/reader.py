@@ -31,7 +31,7 @@ from lipwright.media.timing import decoded_frames, video_at
 # How much of a long group of pictures is held at once when walking backwards. A longer group is decoded again for each
 # stretch of this size: slower, but an hour-long group in 4K still fits.
 _BACKWARD_BYTES = 128 << 20
-# Threads of a decoder, and for frames of how many bytes there are only two.
+# Threads of a decoder, and from how many bytes of a frame there is only one.
 _THREADS, _LARGE = 3, 8 << 20
 # Decoding on is cheaper than a seek if the key frame is not further ahead than this.
 _DECODE_ON = 8

@@ -1,19 +1,19 @@
 """Smooth picture warps from a handful of moved points.
 
 A thin-plate spline (Bookstein, "Principal warps", 1989) is the smoothest field that moves given points by given
-amounts. It is solved once per set of output points and evaluated on a coarse grid, several fields at a time; the grid
-is then enlarged, because the field is far smoother than the picture. Fields map output pixels to where they come from,
+amounts. It is solved for several fields over the same points at once and evaluated on a coarse grid, which is
+then enlarged, because the field is far smoother than the picture. Fields map output pixels to where they come from,
 so that a warp is one resampling of the source, not two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -40,7 +40,7 @@ class ThinPlate:
         matrix[:count, count] = matrix[count, :count] = 1.0
         matrix[:count, count + 1 :] = at
         matrix[count + 1 :, :count] = at.T
-        self._factor = lu_factor(matrix, overwrite_a=True, check_finite=False)
+        self._matrix = matrix
         columns, rows = (-(-n // _STEP) + 1 for n in self._size)
         grid = _nodes(rows, columns) * (_STEP * scale)
         self._basis = np.empty((len(grid), count + 3))
@@ -53,7 +53,7 @@ class ThinPlate:
         """(rows, columns, c) float32 on the grid (one node every 8 pixels) of the field taking (k, c) `values`."""
         right = np.zeros((len(values) + 3, values.shape[1]))
         right[: len(values)] = values
-        coefficients = lu_solve(self._factor, right, overwrite_b=True, check_finite=False)
+        coefficients = np.linalg.solve(self._matrix, right)
         return np.asarray((self._basis @ coefficients).reshape(*self._grid, -1), np.float32)
 
     def dense(self, coarse: F32, window: Window | None = None) -> F32:
@@ -97,13 +97,14 @@ def _kernel(a: F64, b: F64) -> F64:
     return squared
 
 
-def resample(picture: NDArray[np.uint8] | F32, x: F32, y: F32) -> F32:
-    """(h, w, c) float32: a (., ., c) `picture` looked up at float pixel positions, cubic, edges held.
+def resample(components: Iterable[F32], x: F32, y: F32) -> F32:
+    """(h, w, 3) float32: three `components` of a picture looked up at float pixel positions, cubic, edges held.
 
-    Component by component, which OpenCV does in less than half the time of all at once; the result is held that way.
+    One after the other, which OpenCV does in less than half the time of all at once, and which needs no more than one
+    of them to be there at a time; the result is held that way.
     """
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    out = np.empty((picture.shape[2], *x.shape), np.float32)
-    for component in range(picture.shape[2]):
-        out[component] = cv2.remap(picture[..., component], x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    out = np.empty((3, *x.shape), np.float32)
+    for held, component in zip(out, components, strict=True):
+        cv2.remap(component, x, y, cv2.INTER_CUBIC, dst=held, borderMode=cv2.BORDER_REPLICATE)
     return out.transpose(1, 2, 0)

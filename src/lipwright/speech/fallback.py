@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d, maximum_filter1d, uniform_filter1d
 
 from lipwright.progress import Progress
+from lipwright.speech import running
 from lipwright.speech.features import HOP, frame_count, log_mel
 from lipwright.speech.phones import CLASS, SIL, shape_spans
 from lipwright.speech.pocket import recognise_phones
@@ -31,7 +31,7 @@ def pocketsphinx_visemes(samples: F32, progress: Progress | None = None) -> F32:
         probabilities[round(start * 100) : round(end * 100), shape] = 1.0
     probabilities[probabilities.sum(1) == 0, SIL] = 1.0
     kernel = np.array([0.1, 0.2, 0.4, 0.2, 0.1], np.float32)
-    soft = convolve1d(probabilities, kernel, axis=0, mode="nearest")
+    soft = running.weighted(probabilities, kernel)
     return np.asarray(soft / soft.sum(1, keepdims=True), np.float32)
 
 
@@ -52,8 +52,8 @@ def energy_visemes(samples: F32, level: F32) -> F32:
 
 def _loudness(level: F32) -> F32:
     """0..1: the level within `SPEECH_RANGE` of the loud parts within a few seconds."""
-    smooth = uniform_filter1d(level, 5, mode="nearest")
-    loudest = uniform_filter1d(maximum_filter1d(smooth, 400, mode="nearest"), 200, mode="nearest")
+    smooth = running.mean(level, 5)
+    loudest = running.mean(running.highest(smooth, 200, 199), 200)
     return np.asarray(np.clip(1 + (smooth - np.maximum(loudest, -50)) / SPEECH_RANGE, 0, 1), np.float32)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d
 
+from lipwright.speech import running
 from lipwright.speech.phones import PP, SIL
 from lipwright.speech.visemes import VisemeTrack
 
@@ -34,7 +34,7 @@ def openness_of(probabilities: F32) -> F32:
     raw = probabilities @ OPENING
     width = SMOOTHING // 10
     kernel = np.hanning(width + 2)[1:-1]
-    smooth = convolve1d(raw, kernel / kernel.sum(), mode="nearest")
+    smooth = running.weighted(raw, kernel / kernel.sum())
     # Where a closure is certain, its own (unsmoothed) shape wins.
     closed = np.clip((probabilities[:, PP] + probabilities[:, SIL] - 0.5) * 2.0, 0.0, 1.0)
     return np.asarray(np.clip(smooth * (1.0 - closed) + np.minimum(raw, smooth) * closed, 0.0, 1.0), np.float32)

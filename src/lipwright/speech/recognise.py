@@ -15,12 +15,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from lipwright.errors import AudioInvalid, ModelFileError
 from lipwright.models.registry import model_path
 from lipwright.progress import Progress
-from lipwright.speech import fallback
+from lipwright.speech import fallback, running
 from lipwright.speech.encoder import WhisperEncoder, features
 from lipwright.speech.features import frame_count
 from lipwright.speech.head import VisemeHead, shipped_head
@@ -148,7 +147,7 @@ def _gated(probabilities: F32, speech: F32) -> F32:
 def _certainty(probabilities: F32) -> F32:
     """0..1: one minus the entropy of each row against that of knowing nothing, over 50 ms."""
     entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-9))).sum(axis=1)
-    known = uniform_filter1d(1 - entropy / np.log(len(VISEMES)), 5, mode="nearest")
+    known = running.mean(1 - entropy / np.log(len(VISEMES)), 5)
     return np.asarray(np.clip(known, 0, 1), np.float32)
 
 

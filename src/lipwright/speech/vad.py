@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from lipwright.errors import ModelFileError
 from lipwright.progress import Progress
+from lipwright.speech import running
 from lipwright.speech.features import HOP, frame_count
 
 F32 = NDArray[np.float32]
@@ -117,12 +117,11 @@ def widen(opened: F32, level: F32) -> F32:
     """Open a gate `BEFORE` rows early and close it `AFTER` rows late, and shut it where there is no sound at all."""
     if not len(opened):
         return opened
-    span = BEFORE + AFTER + 1
-    wide = maximum_filter1d(opened, span, origin=(AFTER - BEFORE) // 2, mode="constant")
-    wide = np.clip(uniform_filter1d(wide, 5, mode="nearest"), 0.0, 1.0)
+    wide = running.highest(opened, AFTER, BEFORE, 0.0)
+    wide = np.clip(running.mean(wide, 5), 0.0, 1.0)
     # What the gate was widened by counts only where the phrase is still heard, next to how loud it was.
-    loudest = maximum_filter1d(level, 200, mode="nearest")
+    loudest = running.highest(level, 100, 99)
     floor = np.where(opened > 0.5, FLOOR_DB, np.maximum(FLOOR_DB, loudest - TAIL_DB))
     # A lone quiet row is the hold of a stop, part of speech; it takes 60 ms of nothing to be silence.
-    audible = maximum_filter1d((level > floor).astype(np.float32), 7, mode="constant")
+    audible = running.highest((level > floor).astype(np.float32), 3, 3, 0.0)
     return np.asarray(np.where(wide < 1e-3, 0.0, wide) * audible, np.float32)

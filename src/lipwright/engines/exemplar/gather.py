@@ -1,6 +1,6 @@
 """Gathering exemplars: pictures of the subject's own mouth, with what is needed to choose between them.
 
-Only the neighbourhood of the mouth is kept, at the footage's own resolution, so that nothing is ever enlarged. When the
+Only the neighbourhood of the mouth is kept, in the footage's own planes, so that nothing is ever enlarged. When the
 source holds more usable frames than memory should, half of the room goes to the stretches nearest to what will be
 rendered (same light, same pose) and half to the stretches that add most variety.
 """
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from lipwright.engines.base import EngineJob
 from lipwright.engines.exemplar import points as P
 from lipwright.engines.exemplar.shape import HeadSpace, gap, width
+from lipwright.media.picture import Picture
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-MEMORY = 120 << 20
-"""Bytes of exemplars of one clip at most."""
+MEMORY = 60 << 20
+"""Bytes of exemplars of one clip at most, in 4:2:0 of 8 bits; finer chroma and more bits take up to four times that."""
 
 _MOST = 360
 _HELD = 24 << 20  # bytes of whole pictures held while mouths are cut out of them
@@ -36,22 +37,29 @@ class Exemplar:
 
     Attributes:
         row, frame: where in the track and in the source it was seen.
-        yuv: (h, w, 3) uint8 (8-bit sources) or float32, the mouth's neighbourhood, held plane by plane.
-        points: (m, 2) float64 the engine's points in pixels of `yuv`.
+        picture: the mouth's neighbourhood, cut out of the frame.
+        points: (m, 2) float64 the engine's points in pixels of `picture`.
         scale: pixels per eye distance.
         thumb: (12 * 16 * 3,) float32 a tiny upright picture of the mouth, for telling how alike two exemplars look.
         detail: mean gradient of luma per eye distance, a measure of sharpness.
-        full_range: whether black is 0 rather than 16 in `yuv`.
     """
 
     row: int
     frame: int
-    yuv: NDArray[np.uint8] | F32
+    picture: Picture
     points: F64
     scale: float
     thumb: F32
     detail: float
-    full_range: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its picture."""
+        return self.picture.width, self.picture.height
+
+    def yuv(self) -> F32:
+        """Its picture as (h, w, 3) float32 on an 8-bit scale, held plane by plane; made anew at every call."""
+        return self.picture.region((0, 0, *self.size))
 
 
 def usable_rows(job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
@@ -65,9 +73,9 @@ def usable_rows(job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
 def pick_rows(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> NDArray[np.int64]:
     """At most as many of `rows` as memory allows, in runs of neighbouring frames."""
     side = float(np.median(space.scale[rows])) if len(rows) else 0.0
-    each = max(1.0, 3.0 * (1.5 * side) * (1.3 * side))
-    # Mouths of more than a megabyte are of 4K close-ups, beside whose pictures there is less room.
-    room = int(np.clip((MEMORY if each < 1 << 20 else MEMORY / 3) / each, 24, _MOST))
+    each = max(1.0, 1.5 * (1.5 * side) * (1.3 * side))
+    # Mouths of more than half a megabyte are of 4K close-ups, beside whose pictures there is less room.
+    room = int(np.clip((MEMORY if each < 1 << 19 else MEMORY / 3) / each, 24, _MOST))
     if len(rows) <= room:
         return rows
     runs = [rows[i : i + _RUN] for i in range(0, len(rows), _RUN)]
@@ -110,21 +118,18 @@ def gather(rows: NDArray[np.int64], job: EngineJob, space: HeadSpace) -> list[Ex
             box = mouth_box(points, scale, (picture.width, picture.height))
             if box is None:
                 continue
-            yuv = picture.region(box)
-            local = points - np.array(box[:2])
-            kept: NDArray[np.uint8] | F32 = yuv
-            if picture.layout.depth == 8:
-                kept = np.clip(np.round(yuv), 0, 255).astype(np.uint8)
+            mouth, corner = picture.cut(box)
+            yuv = mouth.region((0, 0, mouth.width, mouth.height))
+            local = points - np.array(corner)
             found.append(
                 Exemplar(
                     row=int(row),
                     frame=int(job.track.frames[row]),
-                    yuv=kept,
+                    picture=mouth,
                     points=local,
                     scale=scale,
                     thumb=_thumb(yuv, local),
                     detail=_detail(yuv, local, scale),
-                    full_range=picture.layout.full_range,
                 )
             )
     job.progress.advance("exemplars", len(rows), len(rows))

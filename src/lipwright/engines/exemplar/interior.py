@@ -42,7 +42,7 @@ def palette(exemplars: list[Exemplar]) -> Palette:
     """The subject's colours, from the open mouths among `exemplars` and the lips and skin of the rest."""
     lips, skin, darks, brights = [], [], [], []
     for exemplar in exemplars[:: max(1, len(exemplars) // 60)]:
-        yuv, at = exemplar.yuv.astype(np.float32), exemplar.points
+        yuv, at = exemplar.yuv(), exemplar.points
         size = yuv.shape[:2]
         inner = polygon(at[P.INNER], size) > 0.9
         mouth = polygon(at[P.OUTER], size) > 0.9
@@ -57,7 +57,7 @@ def palette(exemplars: list[Exemplar]) -> Palette:
             order = np.argsort(inside[:, 0])
             darks.append(inside[order[: len(order) // 6 + 1]].mean(axis=0))
             brights.append(inside[order[-(len(order) // 8 + 1) :]].mean(axis=0))
-    floor = 0.0 if exemplars and exemplars[0].full_range else 16.0
+    floor = 0.0 if exemplars and exemplars[0].picture.layout.full_range else 16.0
     lip = np.median(lips, axis=0) if lips else np.array([110.0, 118.0, 150.0])
     cheek = np.median(skin, axis=0) if skin else np.array([140.0, 115.0, 145.0])
     dark = _shade(lip, floor, 0.30, 0.4)
@@ -150,9 +150,8 @@ def inside_mask(exemplar: Exemplar) -> tuple[F32, tuple[int, int]]:
     Only the part round the mouth is made; outside it is 0. Also returns where in the exemplar it begins, x and y.
     """
     sigma = 0.008 * exemplar.scale
-    height, width = exemplar.yuv.shape[:2]
     inset = max(1, round(0.010 * exemplar.scale))
-    x0, y0, x1, y1 = around(exemplar.points[P.INNER], inset + reach(sigma), (width, height))
+    x0, y0, x1, y1 = around(exemplar.points[P.INNER], inset + reach(sigma), exemplar.size)
     mask = polygon(exemplar.points[P.INNER] - [x0, y0], (max(1, y1 - y0), max(1, x1 - x0)))
     inner = cv2.erode(mask, np.ones((2 * inset + 1, 2 * inset + 1), np.uint8))
     return feather(np.asarray(inner, np.float32), sigma), (x0, y0)

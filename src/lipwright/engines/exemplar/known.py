@@ -59,7 +59,7 @@ class KnownFace:
     @property
     def nbytes(self) -> int:
         """What the pictures of its mouth take."""
-        return sum(exemplar.yuv.nbytes for exemplar in self._exemplars.values() if exemplar is not None)
+        return sum(exemplar.picture.nbytes for exemplar in self._exemplars.values() if exemplar is not None)
 
     def is_of(self, track: FaceTrack) -> bool:
         """Whether it is the face of that very track."""

@@ -77,8 +77,7 @@ def bring(
     x += np.arange(width, dtype=np.float32)
     y += np.arange(height, dtype=np.float32)[:, None]
     # Floats are resampled twice as fast as bytes; what came from bytes is rounded to them again.
-    source = exemplar.yuv.astype(np.float32, copy=False)
-    levels = exemplar.yuv.dtype == np.uint8
+    source, levels = exemplar.yuv().transpose(2, 0, 1), exemplar.picture.layout.depth == 8
     lips = _rounded(resample(source, x, y), levels)
     if hole is None:
         return Mouth(lips)

@@ -176,10 +176,11 @@ def _moved(picture: Picture, corner: tuple[int, int], part: Window, field: F32) 
     here = field[of(part)]
     far = int(np.ceil(max(float(here.max()), -float(here.min())))) + 3  # cubic: two pixels more, and one for rounding
     left, top, right, bottom = grown(part, far, (width, height))
-    base = picture.region((corner[0] + left, corner[1] + top, corner[0] + right, corner[1] + bottom))
+    wider = (corner[0] + left, corner[1] + top, corner[0] + right, corner[1] + bottom)
     xs = np.arange(x0 - left, x1 - left, dtype=np.float32)
     ys = np.arange(y0 - top, y1 - top, dtype=np.float32)[:, None]
-    return resample(base, here[..., 0] + xs, here[..., 1] + ys)
+    components = (picture.component(channel, wider) for channel in range(3))
+    return resample(components, here[..., 0] + xs, here[..., 1] + ys)
 
 
 def _lower_face(own: F64, target: F64, scale: float, size: tuple[int, int]) -> Box | None:
