@@ -23,7 +23,7 @@ memory to stay flat."""
 
 _LARGE = 1 << 20
 """Bytes of a block that goes back to the system as soon as it is freed."""
-_KEPT, _KEPT_LEAN = 32 << 20, 8 << 20
+_KEPT, _KEPT_LEAN = 32 << 20, 4 << 20
 """Bytes at the end of an arena that are kept for what comes next; and where memory is short."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 

@@ -75,8 +75,8 @@ class PartRenderer:
         """The view of a copied frame; None if nothing is asked of the frame `beside` it, so that nobody needs it."""
         if not self.edl.clips[self._frame(beside).clip].lips:
             return None
-        picture = self.reader.at(self._frame(index).source).picture
-        return PictureView(frozenset(), {}, picture, picture)
+        luma = self.reader.at(self._frame(index).source).picture.planes[0]
+        return PictureView(frozenset(), {}, luma, luma)
 
     def _frame(self, index: int) -> OutputFrame:
         return next(self.edl.output_frames(index, index + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lipwright.engines.base import LipSyncEngine
 from lipwright.errors import RequestError
@@ -12,8 +13,10 @@ from lipwright.generation.engine import BUILT_IN, engine_named
 from lipwright.media.encoding import PRESETS, Quality
 from lipwright.media.guard import Limits
 from lipwright.quality.report import QualityReport
-from lipwright.speech.tts import TextToSpeech
 from lipwright.timeline.request import GenerationRequest
+
+if TYPE_CHECKING:
+    from lipwright.speech.tts import TextToSpeech
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.faces.topology import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, OUTER_LIPS
-from lipwright.media.picture import Picture
+from lipwright.media.picture import Picture, Plane
 from lipwright.quality.channel import NAN, Drive, Sample, reference_of
 from lipwright.quality.lipreader import LipReader, MeshReader
 from lipwright.quality.meters.equality import differing_outside
@@ -122,8 +122,8 @@ class FrameMeter:
         view = PictureView(
             frozenset(f.drive for f in shot.faces if f.edit is not None),
             {f.drive: m for f, m in zip(shot.faces, look.mouths, strict=True) if m is not None},
-            shot.composed,
-            shot.source,
+            shot.composed.planes[0],
+            shot.source.planes[0],
         )
         faces = zip(shot.faces, look.samples, strict=True)
         self._keep(
@@ -139,13 +139,13 @@ class FrameMeter:
             self.first = self.first or view
         self.last = view
 
-    def mouth_box(self, drive: int, source_frame: int, picture: Picture) -> Box | None:
-        """Where the mouth of a drive's face is on a source frame, by its track; `picture` is any frame of that size."""
+    def mouth_box(self, drive: int, source_frame: int, luma: Plane) -> Box | None:
+        """Where the mouth of a drive's face is on a source frame, by its track; `luma` is that of any frame."""
         track = self._drives[drive].track
         row = track.row(source_frame) if track is not None else -1
         if track is None or row < 0 or self._references[drive] is None:
             return None
-        return _mouth_box(track.landmarks([row])[0], picture)
+        return _mouth_box(track.landmarks([row])[0], luma)
 
     def _sample(self, shot: Shot, face: FaceShot) -> tuple[Sample, Box | None]:
         """Read one face of one frame; also the box of its mouth in the source."""
@@ -156,7 +156,7 @@ class FrameMeter:
         mouth: Box | None = None
         if track is not None and row >= 0 and reference is not None:
             here = track.landmarks([row])[0]
-            mouth = _mouth_box(here, shot.source)
+            mouth = _mouth_box(here, shot.source.planes[0])
             seen = not track.interpolated[row]
             if seen:
                 source_strength = gradient_strength(shot.source.planes[0], here)
@@ -185,12 +185,13 @@ class FrameMeter:
         return sample, mouth
 
 
-def _mouth_box(landmarks: F32, picture: Picture) -> Box | None:
+def _mouth_box(landmarks: F32, luma: Plane) -> Box | None:
     lips = landmarks[_OUTER, :2]
     low, high = lips.min(axis=0), lips.max(axis=0)
     grow = 0.25 * float(high[0] - low[0])
-    box = picture.clip((low[0] - grow, low[1] - grow, high[0] + grow, high[1] + grow))
-    return box if box[2] > box[0] and box[3] > box[1] else None
+    x0, y0 = (int(v) for v in np.maximum(np.floor(low - grow), 0))
+    x1, y1 = (int(v) for v in np.minimum(np.ceil(high + grow), luma.shape[::-1]))
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
 def _edge_step(shot: Shot, edit: EditLike, landmarks: F32) -> float:

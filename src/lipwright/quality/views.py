@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.media.picture import Picture
 from lipwright.quality.meters.seam import change_between
 from lipwright.quality.readings import Box, Change
 
@@ -40,17 +39,17 @@ class View(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """The mouths of a frame whose pictures are at hand."""
+    """The mouths of a frame whose pictures are at hand: `composed` and `source` are their luma."""
 
     edited: frozenset[int]
     boxes: Mapping[int, Box]
-    composed: Picture
-    source: Picture
+    composed: Plane
+    source: Plane
 
     def patches(self, box: Box) -> tuple[Plane, Plane]:
         """See `View`."""
         x0, y0, x1, y1 = box
-        return self.composed.planes[0][y0:y1, x0:x1], self.source.planes[0][y0:y1, x0:x1]
+        return self.composed[y0:y1, x0:x1], self.source[y0:y1, x0:x1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,22 +63,28 @@ class ThinPlate:
         resampling. Held one component after the other, so that each is contiguous.
         """
         x0, y0, x1, y1 = window or (0, 0, *self._size)
-        across, down = _between(self._grid[1], self._size[0])[x0:x1], _between(self._grid[0], self._size[1])[y0:y1]
+        rows, columns = self._grid
+        across, down = _between(_enough(columns))[x0:x1, :columns], _between(_enough(rows))[y0:y1, :rows]
         return np.asarray((down @ coarse.transpose(2, 0, 1) @ across.T).transpose(1, 2, 0), np.float32)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _nodes(rows: int, columns: int) -> F64:
     """(rows * columns, 2) x and y of the grid's nodes, one apart."""
     ys, xs = np.mgrid[0:rows, 0:columns]
     return np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
 
 
-@lru_cache(maxsize=64)
-def _between(nodes: int, length: int) -> F32:
-    """(length, nodes) float32 weights of the nodes for each pixel along one side."""
-    at = np.arange(length) / _STEP
+@lru_cache(maxsize=8)
+def _between(nodes: int) -> F32:
+    """(8 * nodes, nodes) float32 weights of the nodes for each pixel along one side."""
+    at = np.arange(nodes * _STEP) / _STEP
     return np.maximum(1.0 - np.abs(at[:, None] - np.arange(nodes)), 0.0).astype(np.float32)
+
+
+def _enough(nodes: int) -> int:
+    """`nodes` or some more, so that boxes of nearly the same size share their weights."""
+    return 1 << max(4, (nodes - 1).bit_length())
 
 
 def _kernel(a: F64, b: F64) -> F64:

@@ -119,10 +119,9 @@ def test_missing_frames_are_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [8, 10])
 def test_kept_views_are_compared_like_pictures(depth: int) -> None:
-    before = PictureView(frozenset({0, 2}), {0: BOX, 2: (0, 0, 20, 30)}, picture(1, depth), picture(2, depth))
-    now = PictureView(
-        frozenset({0, 1, 3}), {0: (41, 61, 92, 101), 1: (5, 5, 9, 9)}, picture(3, depth), picture(4, depth)
-    )
+    lumas = [picture(seed, depth).planes[0] for seed in range(4)]
+    before = PictureView(frozenset({0, 2}), {0: BOX, 2: (0, 0, 20, 30)}, *lumas[:2])
+    now = PictureView(frozenset({0, 1, 3}), {0: (41, 61, 92, 101), 1: (5, 5, 9, 9)}, *lumas[2:])
     live = changes_between(before, now)
     assert [(change.drive, change.source is None) for change in live] == [(0, True), (1, False), (2, False)]
     one, other = KeptView.of(before, now.boxes.values()), KeptView.of(now, before.boxes.values())
