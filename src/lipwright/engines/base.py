@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +68,7 @@ class EngineJob:
         ease_in, ease_out: whether the frame before the first task (after the last) shows the source's own mouth, so
             that the engine should lead over from it and back to it. False at the ends of the output and between
             segments of the same face that touch.
+        keep: a folder that stands for the video, in which an engine may keep what it made of it for the next job.
     """
 
     track: FaceTrack
@@ -81,6 +83,7 @@ class EngineJob:
     ease_in: bool = True
     ease_out: bool = True
     progress: Progress = field(default_factory=Progress)
+    keep: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ class FaceAnalysis:
         cuts: frames inside the ranges that start a new shot.
         size: width and height in display pixels; (0, 0) if no frame was read.
         ranges: the half-open frame ranges that were analysed, sorted and merged.
+        keep: the folder of the cache in which this video's analyses lie; None if they are not kept.
     """
 
     tracks: tuple[FaceTrack, ...]
     cuts: tuple[int, ...]
     size: tuple[int, int]
     ranges: tuple[tuple[int, int], ...]
+    keep: Path | None = field(default=None, compare=False)
     # Keeps the files behind the memory-mapped tracks alive.
     _store: object = field(default=None, repr=False, compare=False)
 
@@ -83,7 +85,7 @@ def analyse(
         done += stop - start
     if total == 0:
         progress.advance(PHASE, 0, 0)
-    return _stored(store, wanted)
+    return _stored(store, wanted, store.folder if cache is not None else None)
 
 
 def analysed(store: Store, ranges: Sequence[tuple[int, int]]) -> FaceAnalysis | None:
@@ -94,12 +96,12 @@ def analysed(store: Store, ranges: Sequence[tuple[int, int]]) -> FaceAnalysis | 
     return _stored(store, wanted)
 
 
-def _stored(store: Store, wanted: list[tuple[int, int]]) -> FaceAnalysis:
+def _stored(store: Store, wanted: list[tuple[int, int]], keep: Path | None = None) -> FaceAnalysis:
     """The analysis of merged ranges that `store` holds."""
     pieces = store.pieces()
     tracks = build_tracks(pieces, wanted)
     cuts_found = sorted({c for p in pieces for c in p.cuts if any(a <= c < b for a, b in wanted)})
-    return FaceAnalysis(tracks, tuple(cuts_found), _size(pieces), tuple(wanted), store)
+    return FaceAnalysis(tracks, tuple(cuts_found), _size(pieces), tuple(wanted), keep, store)
 
 
 def merge_ranges(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,12 @@ class Material:
     source_times: NDArray[np.float64]
     visemes: Mapping[str, VisemeTrack]
     source_visemes: VisemeTrack | None
+    keep: Path | None = None
 
     @classmethod
     def of(cls, scene: Scene, look: FrameReader) -> Material:
         """That of a scene."""
-        return cls(look, scene.times, scene.heard.visemes, scene.heard.original)
+        return cls(look, scene.times, scene.heard.visemes, scene.heard.original, scene.analysis.keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Mouths:
             ease_in=role.ease_in,
             ease_out=role.ease_out,
             progress=self._progress,
+            keep=material.keep,
         )
         try:
             renderer = self._engine.prepare(job)

@@ -105,6 +105,23 @@ def test_a_region_does_not_depend_on_where_its_box_ends(case: tuple[Picture, Box
     assert np.array_equal(whole[..., 0] * np.float32(picture.layout.scale), picture.planes[0].astype(np.float32))
 
 
+@given(cases())
+def test_what_is_cut_out_holds_the_same_samples(case: tuple[Picture, Box, int]) -> None:
+    picture, (x0, y0, x1, y1), _ = case
+    part, (left, top) = picture.cut((x0, y0, x1, y1))
+    sx, sy = picture.layout.sub_x, picture.layout.sub_y
+    assert 0 <= x0 - left < sx
+    assert 0 <= y0 - top < sy
+    assert (part.layout, part.matrix) == (picture.layout, picture.matrix)
+    assert left + part.width == min(picture.width, -(-x1 // sx) * sx)
+    assert top + part.height == min(picture.height, -(-y1 // sy) * sy)
+    for plane, whole, (step_x, step_y) in zip(part.planes, picture.planes, ((1, 1), (sx, sy), (sx, sy)), strict=True):
+        rows, columns = plane.shape
+        at = whole[top // step_y :, left // step_x :]
+        assert np.array_equal(plane, at[:rows, :columns])
+        assert not np.shares_memory(plane, whole)
+
+
 def test_changes_outside_the_mask_are_counted_in_every_plane() -> None:
     picture = random_picture(LAYOUTS["yuv420p"], 32, 24, 1)
     spoiled = Picture(tuple(plane.copy() for plane in picture.planes), picture.layout)  # type: ignore[arg-type]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.engines.base import EngineJob
-from lipwright.engines.exemplar.gather import MEMORY, Exemplar, gather
+from lipwright.engines.exemplar.gather import MEMORY, Exemplar
+from lipwright.engines.exemplar.kept import gathered
 from lipwright.engines.exemplar.shape import HeadSpace, head_space
 from lipwright.engines.exemplar.subject import Subject
 from lipwright.faces.track import FaceTrack
@@ -74,6 +75,6 @@ class KnownFace:
     def exemplars(self, rows: NDArray[np.int64], job: EngineJob) -> list[Exemplar]:
         """The exemplars of `rows`, in order; only those that are not at hand are looked for in the source."""
         new = [int(row) for row in rows if int(row) not in self._exemplars]
-        found = {exemplar.row: exemplar for exemplar in gather(np.array(new, np.int64), job, self.space)}
+        found = {exemplar.row: exemplar for exemplar in gathered(np.array(new, np.int64), job, self.space)}
         self._exemplars = {row: self._exemplars.get(row, found.get(row)) for row in map(int, rows)}
         return [exemplar for exemplar in self._exemplars.values() if exemplar is not None]
