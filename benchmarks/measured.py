@@ -23,6 +23,8 @@ from pathlib import Path
 
 EVERY = 0.2
 """Seconds between two samples. Adding up the pages of a process takes the kernel some milliseconds."""
+_TICK = 0.01
+"""Seconds between two looks whether the process has ended."""
 _PROGRESS = re.compile(r"^[a-z][a-z ]*(:.*)?$")
 _PROC = Path("/proc")
 
@@ -102,14 +104,17 @@ def _await(process: subprocess.Popen[str], watch: _Watch) -> float | None:
     if sys.platform == "win32":
         process.wait()
         return None
+    due = 0.0
     while True:
         # wait4 tells what this one child used, where getrusage would tell the sum over all there ever were.
         pid, status, used = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return used.ru_utime + used.ru_stime
-        watch.sample()
-        time.sleep(EVERY)
+        if time.monotonic() >= due:
+            watch.sample()
+            due = time.monotonic() + EVERY
+        time.sleep(_TICK)
 
 
 class _Watch:
