@@ -309,7 +309,7 @@ class _Source:
     ) -> None:
         self._path, self._target, self._purpose, self._limits = path, target, purpose, limits
         self._blocks: Iterator[Samples] | None = None
-        self._held: list[Samples] = []
+        self._held: deque[Samples] = deque()
         self._first = 0  # sample number of the first held
         self._next = 0  # sample number after the last held
         self._ended = False
@@ -321,7 +321,7 @@ class _Source:
         if closing is not None:
             closing()
         self._blocks = None
-        self._held = []
+        self._held.clear()
         self._first = self._next = 0
         self._ended = False
 
@@ -332,12 +332,14 @@ class _Source:
         if max(start, 0) < self._first or start > self._next + _AHEAD * self._target.rate:
             self._enter(start)
         self._decode_to(stop)
-        at = self._first
-        for block in self._held:
+        at = self._next
+        for block in reversed(self._held):  # what is wanted is nearly always among the last
+            at -= len(block)
             first, last = max(start, at), min(stop, at + len(block))
             if first < last:
                 out[first - start : last - start] = block[first - at : last - at]
-            at += len(block)
+            if at <= start:
+                break
         return out
 
     def _enter(self, sample: int) -> None:
@@ -352,7 +354,7 @@ class _Source:
             else:
                 self.close()
                 self._blocks = blocks
-                self._held = [] if first is None else [first]
+                self._held = deque(() if first is None else (first,))
                 self._first = entry.position
                 self._next = entry.position + (0 if first is None else len(first))
                 return
@@ -379,7 +381,7 @@ class _Source:
             self._held.append(block)
             self._next += len(block)
             while self._held and self._first + len(self._held[0]) < self._next - keep:
-                self._first += len(self._held.pop(0))
+                self._first += len(self._held.popleft())
 
     def _decoded(self, entry: Entry | None = None) -> Iterator[Samples]:
         target = self._target
