@@ -62,12 +62,10 @@ def link(tracklets: Sequence[Tracklet], cuts: Sequence[int], rules: LinkRules | 
     order = sorted(tracklets, key=lambda t: (t.first, t.last))
     cut_frames = np.array(sorted(cuts), np.int64)
     candidates: list[tuple[float, int, int]] = []
-    for j, later in enumerate(order):
-        for i, earlier in enumerate(order):
-            if earlier.last < later.first:
-                score = _match(earlier, later, cut_frames, rules)
-                if score > 0:
-                    candidates.append((score, i, j))
+    pieces = _Pieces.of(order)
+    for j in range(len(order)):
+        scores = _scores(pieces, j, cut_frames, rules)
+        candidates += [(float(scores[i]), int(i), j) for i in np.flatnonzero(scores > 0)]
     group = list(range(len(order)))
     members: dict[int, list[int]] = {i: [i] for i in group}
     for _, i, j in sorted(candidates, key=lambda c: (-c[0], c[1], c[2])):
@@ -90,21 +88,54 @@ def _apart(a: Sequence[Tracklet], b: Sequence[Tracklet]) -> bool:
     return all(x.last < y.first or y.last < x.first for x in a for y in b)
 
 
-def _match(earlier: Tracklet, later: Tracklet, cuts: NDArray[np.int64], rules: LinkRules) -> float:
-    """How well `later` continues `earlier`; 0 if it must not."""
-    end, start = _region(earlier.rows[-_ENDS:]), _region(later.rows[:_ENDS])
-    same_shot = np.searchsorted(cuts, earlier.last, "right") == np.searchsorted(cuts, later.first, "right")
-    if later.first - earlier.last <= 2 and same_shot:
-        shared = float(roi.overlap(_box(earlier.rows[-1]), _box(later.rows[0]))[0, 0])
-        return 1.0 + shared if shared >= rules.adjacent_overlap else 0.0
-    shared = float(roi.overlap(end, start)[0, 0])
-    if shared < rules.overlap:
-        return 0.0
-    likeness = _likeness(earlier.rows[-_ENDS:], later.rows[:_ENDS])
-    if likeness < rules.likeness:
-        return 0.0
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """What matching needs to know of n tracklets.
+
+    Attributes:
+        first, last: (n,) their first and last frames.
+        first_box, last_box: (n, 4) where the face is on these.
+        start, end: (n, 4) the median boxes of a few frames.
+        start_look, end_look: (n, k) their mean tiny pictures; brightness and contrast are taken out, so that the
+            product of two is their correlation.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    first_box: F64
+    last_box: F64
+    start: F64
+    end: F64
+    start_look: F64
+    end_look: F64
+
+    @classmethod
+    def of(cls, order: Sequence[Tracklet]) -> _Pieces:
+        heads, tails = [t.rows[:_ENDS] for t in order], [t.rows[-_ENDS:] for t in order]
+        return cls(
+            np.array([t.first for t in order], np.int64),
+            np.array([t.last for t in order], np.int64),
+            np.array([_box(t.rows[0]) for t in order]).reshape(-1, 4),
+            np.array([_box(t.rows[-1]) for t in order]).reshape(-1, 4),
+            np.array([_region(rows) for rows in heads]).reshape(-1, 4),
+            np.array([_region(rows) for rows in tails]).reshape(-1, 4),
+            np.array([_look(rows) for rows in heads]),
+            np.array([_look(rows) for rows in tails]),
+        )
+
+
+def _scores(pieces: _Pieces, later: int, cuts: NDArray[np.int64], rules: LinkRules) -> F64:
+    """(n,) how well tracklet `later` continues each of the others; 0 where it must not."""
+    gap = pieces.first[later] - pieces.last
+    same_shot = np.searchsorted(cuts, pieces.last, "right") == np.searchsorted(cuts, pieces.first[later], "right")
+    touching = roi.overlap(pieces.last_box, pieces.first_box[[later]])[:, 0]
+    shared = roi.overlap(pieces.end, pieces.start[[later]])[:, 0]
+    likeness = pieces.end_look @ pieces.start_look[later]
+    next_to = np.where(touching >= rules.adjacent_overlap, 1.0 + touching, 0.0)
     # Of two equally good matches the nearer in time is the better.
-    return 0.5 * shared + 0.5 * likeness - 1e-6 * min(later.first - earlier.last, 100_000)
+    good = 0.5 * shared + 0.5 * likeness - 1e-6 * np.minimum(gap, 100_000)
+    elsewhere = np.where((shared >= rules.overlap) & (likeness >= rules.likeness), good, 0.0)
+    return np.asarray(np.where(gap > 0, np.where((gap <= 2) & same_shot, next_to, elsewhere), 0.0))
 
 
 def _box(row: Rows) -> F64:
@@ -113,11 +144,11 @@ def _box(row: Rows) -> F64:
 
 def _region(rows: Rows) -> F64:
     """The median box of a few rows."""
-    return np.median(np.stack([_box(r) for r in rows]), axis=0)
+    return np.asarray(np.median(np.stack([_box(r) for r in rows]), axis=0))
 
 
-def _likeness(a: Rows, b: Rows) -> float:
-    """Correlation (-1..1) of the mean tiny pictures: brightness and contrast drop out, colour layout stays."""
-    x, y = (z["look"].astype(np.float64).mean(axis=0).reshape(-1, 3) for z in (a, b))
-    x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-9))
+def _look(rows: Rows) -> F64:
+    """The mean tiny picture of a few rows, of mean 0 and length 1; all 0 if it shows nothing."""
+    look = rows["look"].astype(np.float64).mean(axis=0).ravel()
+    look -= look.mean()
+    return np.asarray(look / max(float(np.linalg.norm(look)), 1e-9))

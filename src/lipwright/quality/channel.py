@@ -85,6 +85,7 @@ class Channel:
         self._columns = {name: array("d") for name in self.COLUMNS}
         self._courses = tuple(_Course(self._columns[name]) for name in ("tremble", "source_tremble"))
         self._last_source = -1
+        self._of_track: F64 | None = None
 
     def add(self, sample: Sample) -> None:
         """Take the next frame."""
@@ -114,7 +115,9 @@ class Channel:
 
     def range(self) -> MouthRange:
         """What closed and open read like on this face."""
-        return mouth_range(_track_openings(self), self.column("opening"))
+        if self._of_track is None:  # asked for by the segment and by the whole
+            self._of_track = _track_openings(self)
+        return mouth_range(self._of_track, self.column("opening"))
 
     def finish(self) -> None:
         """Work out what waits for more frames; call once, after the last."""

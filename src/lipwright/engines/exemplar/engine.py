@@ -75,7 +75,7 @@ class ExemplarEngine:
             ease=targets.ease,
         )
         plan = ClipPlan(job.tasks, reasons, targets, choose(needs, store), store.frame)
-        return ExemplarRenderer(job.track, space, exemplars, palette(exemplars), plan)
+        return ExemplarRenderer(job.track, space, exemplars, known.palette(exemplars), plan)
 
 
 def _reason(job: EngineJob, space: HeadSpace, row: int) -> PassReason | None:

@@ -8,7 +8,7 @@ there is anything to take them from, else from the lips and skin of the same fra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -38,25 +38,47 @@ class Palette:
     black: float
 
 
-def palette(exemplars: list[Exemplar]) -> Palette:
-    """The subject's colours, from the open mouths among `exemplars` and the lips and skin of the rest."""
-    lips, skin, darks, brights = [], [], [], []
-    for exemplar in exemplars[:: max(1, len(exemplars) // 60)]:
-        yuv, at = exemplar.yuv(), exemplar.points
-        size = yuv.shape[:2]
-        inner = polygon(at[P.INNER], size) > 0.9
-        mouth = polygon(at[P.OUTER], size) > 0.9
-        around = (polygon(at[P.AROUND[:12]], size) > 0.9) & ~mouth
-        if (mouth & ~inner).sum() > 8:
-            lips.append(np.median(yuv[mouth & ~inner], axis=0))
-        if around.sum() > 8:
-            skin.append(np.median(yuv[around], axis=0))
-        height = np.abs(at[P.LOWER_MID, 1] - at[P.UPPER_MID, 1])
-        if inner.sum() > 40 and height > 0.06 * exemplar.scale:
-            inside = yuv[inner]
-            order = np.argsort(inside[:, 0])
-            darks.append(inside[order[: len(order) // 6 + 1]].mean(axis=0))
-            brights.append(inside[order[-(len(order) // 8 + 1) :]].mean(axis=0))
+@dataclass(frozen=True, slots=True)
+class MouthColours:
+    """What one exemplar shows: (3,) mean or median colours, None of what it does not."""
+
+    lips: F32 | None
+    skin: F32 | None
+    dark: F32 | None
+    bright: F32 | None
+
+
+def colours_of(exemplar: Exemplar) -> MouthColours:
+    """The colours of one exemplar."""
+    yuv, at = exemplar.yuv(), exemplar.points
+    size = yuv.shape[:2]
+    inner = polygon(at[P.INNER], size) > 0.9
+    mouth = polygon(at[P.OUTER], size) > 0.9
+    around = (polygon(at[P.AROUND[:12]], size) > 0.9) & ~mouth
+    lips = skin = dark = bright = None
+    if (mouth & ~inner).sum() > 8:
+        lips = np.median(yuv[mouth & ~inner], axis=0)
+    if around.sum() > 8:
+        skin = np.median(yuv[around], axis=0)
+    height = np.abs(at[P.LOWER_MID, 1] - at[P.UPPER_MID, 1])
+    if inner.sum() > 40 and height > 0.06 * exemplar.scale:
+        inside = yuv[inner]
+        order = np.argsort(inside[:, 0])
+        dark = inside[order[: len(order) // 6 + 1]].mean(axis=0)
+        bright = inside[order[-(len(order) // 8 + 1) :]].mean(axis=0)
+    return MouthColours(lips, skin, dark, bright)
+
+
+def palette(exemplars: list[Exemplar], colours: Callable[[Exemplar], MouthColours] = colours_of) -> Palette:
+    """The subject's colours, from the open mouths among `exemplars` and the lips and skin of the rest.
+
+    `colours` is `colours_of`, or remembers what that said.
+    """
+    seen = [colours(exemplar) for exemplar in exemplars[:: max(1, len(exemplars) // 60)]]
+    lips = [one.lips for one in seen if one.lips is not None]
+    skin = [one.skin for one in seen if one.skin is not None]
+    darks = [one.dark for one in seen if one.dark is not None]
+    brights = [one.bright for one in seen if one.bright is not None]
     floor = 0.0 if exemplars and exemplars[0].picture.layout.full_range else 16.0
     lip = np.median(lips, axis=0) if lips else np.array([110.0, 118.0, 150.0])
     cheek = np.median(skin, axis=0) if skin else np.array([140.0, 115.0, 145.0])
@@ -66,8 +88,8 @@ def palette(exemplars: list[Exemplar]) -> Palette:
     teeth = _shade(cheek, floor, 1.12, 0.45)
     teeth[0] = min(teeth[0], 215.0)
     if len(brights) >= 6:
-        seen = np.percentile(np.array(brights), 75, axis=0)
-        teeth = seen if seen[0] > teeth[0] * 0.8 else teeth
+        shown = np.percentile(np.array(brights, np.float64), 75, axis=0)
+        teeth = shown if shown[0] > teeth[0] * 0.8 else teeth
     tongue = _shade(lip, floor, 0.62, 0.85)
     return Palette(
         np.asarray(dark, np.float32), np.asarray(teeth, np.float32), np.asarray(tongue, np.float32), float(floor)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lipwright.engines.base import EngineJob
 from lipwright.engines.exemplar.gather import MEMORY, Exemplar
+from lipwright.engines.exemplar.interior import MouthColours, Palette, colours_of, palette
 from lipwright.engines.exemplar.kept import gathered
 from lipwright.engines.exemplar.shape import HeadSpace, head_space
 from lipwright.engines.exemplar.subject import Subject
@@ -56,6 +57,7 @@ class KnownFace:
         self.space: HeadSpace = head_space(track)
         self._subject: Subject | None = None
         self._exemplars: dict[int, Exemplar | None] = {}
+        self._colours: dict[int, MouthColours] = {}
 
     @property
     def nbytes(self) -> int:
@@ -78,3 +80,13 @@ class KnownFace:
         found = {exemplar.row: exemplar for exemplar in gathered(np.array(new, np.int64), job, self.space)}
         self._exemplars = {row: self._exemplars.get(row, found.get(row)) for row in map(int, rows)}
         return [exemplar for exemplar in self._exemplars.values() if exemplar is not None]
+
+    def palette(self, exemplars: list[Exemplar]) -> Palette:
+        """The colours of the face's mouth; those of an exemplar that was met before are not looked for again."""
+
+        def known(exemplar: Exemplar) -> MouthColours:
+            if exemplar.row not in self._colours:
+                self._colours[exemplar.row] = colours_of(exemplar)
+            return self._colours[exemplar.row]
+
+        return palette(exemplars, known)
