@@ -57,7 +57,7 @@ class PendingFile:
     def __exit__(self, *_: object) -> None:
         self.discard()
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes) -> None:
         """Append `data` (for small files written directly).
 
         Raises:

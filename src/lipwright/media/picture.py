@@ -65,8 +65,7 @@ class Picture:
 
     def clip(self, box: Sequence[float]) -> Box:
         """`box` (x0, y0, x1, y1) rounded outwards and clipped to the picture; may be empty (x1 <= x0)."""
-        x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
-        return x0, y0, min(self.width, int(np.ceil(box[2]))), min(self.height, int(np.ceil(box[3])))
+        return clipped(box, (self.width, self.height))
 
     def cut(self, box: Box) -> tuple[Picture, tuple[int, int]]:
         """A picture of its own with the samples of `box`, grown to whole chroma cells; and its corner x, y in this one.
@@ -267,6 +266,12 @@ class Picture:
         padded = np.pad(padded, ((0, edge_y), (0, edge_x)), mode="edge") if edge_x or edge_y else padded
         padded = np.pad(padded, ((0, bottom - edge_y), (0, right - edge_x)))
         return _means(padded, sx, sy)
+
+
+def clipped(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """`box` rounded outwards and clipped to a picture of `size` (width, height); may be empty."""
+    x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
+    return x0, y0, min(size[0], int(np.ceil(box[2]))), min(size[1], int(np.ceil(box[3])))
 
 
 def as_plane(samples: NDArray[Any]) -> Plane:

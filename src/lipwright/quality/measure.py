@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.faces.topology import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, OUTER_LIPS
-from lipwright.media.picture import Picture, Plane
+from lipwright.media.picture import Picture, Plane, clipped
 from lipwright.quality.channel import NAN, Drive, Sample, reference_of
 from lipwright.quality.lipreader import LipReader, MeshReader
 from lipwright.quality.meters.equality import differing_outside
@@ -189,9 +189,8 @@ def _mouth_box(landmarks: F32, luma: Plane) -> Box | None:
     lips = landmarks[_OUTER, :2]
     low, high = lips.min(axis=0), lips.max(axis=0)
     grow = 0.25 * float(high[0] - low[0])
-    x0, y0 = (int(v) for v in np.maximum(np.floor(low - grow), 0))
-    x1, y1 = (int(v) for v in np.minimum(np.ceil(high + grow), luma.shape[::-1]))
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+    box = clipped((low[0] - grow, low[1] - grow, high[0] + grow, high[1] + grow), (luma.shape[1], luma.shape[0]))
+    return box if box[2] > box[0] and box[3] > box[1] else None
 
 
 def _edge_step(shot: Shot, edit: EditLike, landmarks: F32) -> float:

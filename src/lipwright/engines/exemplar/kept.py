@@ -8,7 +8,6 @@ good as none, and whoever cannot write goes without.
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import zipfile
 from pathlib import Path
@@ -92,23 +91,22 @@ def _write(path: Path, rows: NDArray[np.int64], found: list[Exemplar]) -> None:
         return
     layout = pictures[0].layout
     place = {int(row): at for at, row in enumerate(rows)}
-    file = io.BytesIO()
-    np.savez(
-        file,
-        layout=np.array(layout.name),
-        full_range=np.array(layout.full_range),
-        matrix=np.array(pictures[0].matrix),
-        which=np.array([place[exemplar.row] for exemplar in found], np.int32),
-        sizes=np.array([exemplar.size for exemplar in found], np.int32),
-        points=np.stack([exemplar.points for exemplar in found]),
-        thumbs=np.stack([exemplar.thumb for exemplar in found]),
-        details=np.array([exemplar.detail for exemplar in found], np.float64),
-        samples=np.concatenate([plane.ravel() for picture in pictures for plane in picture.planes]),
-    )
     try:
         path.parent.mkdir(exist_ok=True)
         with PendingFile(path) as pending:
-            pending.write(file.getbuffer())
+            with Path(pending.writable).open("wb") as file:
+                np.savez(
+                    file,
+                    layout=np.array(layout.name),
+                    full_range=np.array(layout.full_range),
+                    matrix=np.array(pictures[0].matrix),
+                    which=np.array([place[exemplar.row] for exemplar in found], np.int32),
+                    sizes=np.array([exemplar.size for exemplar in found], np.int32),
+                    points=np.stack([exemplar.points for exemplar in found]),
+                    thumbs=np.stack([exemplar.thumb for exemplar in found]),
+                    details=np.array([exemplar.detail for exemplar in found], np.float64),
+                    samples=np.concatenate([plane.ravel() for picture in pictures for plane in picture.planes]),
+                )
             pending.commit()
     except (OSError, LipwrightError):
         _log.info("the exemplars could not be kept", exc_info=True)
